@@ -1,0 +1,159 @@
+import { check, cString, native } from './libc.ts';
+
+/** `AT_FDCWD`, fcntl.h: names are relative to the working directory. */
+export const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
+const AT_EMPTY_PATH = 0x1000;
+
+/** Flags of open(2) that Node has no constants for or that code here needs by name. */
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+
+/** openat(2), always close-on-exec. `flags` from `fs.constants`. Returns a file descriptor that `fs.closeSync` closes. */
+export function openAt(directory: number, name: string, flags: number, mode = 0): number {
+  return check(
+    native('int openat(int, const char *, int, int)')(directory, cString(name), flags | O_CLOEXEC, mode),
+    'openat',
+    name,
+  );
+}
+
+/** close(2) without Node's bookkeeping: for descriptors of {@link openAt} in hot loops. */
+export function closeFd(fd: number): void {
+  native('int close(int)')(fd);
+}
+
+export function mkdirAt(directory: number, name: string, mode: number): void {
+  check(native('int mkdirat(int, const char *, int)')(directory, cString(name), mode), 'mkdirat', name);
+}
+
+/** mknodat(2): `mode` with its type bits (`S_IFCHR` …), `device` by {@link makeDevice}. */
+export function mknodAt(directory: number, name: string, mode: number, device: bigint): void {
+  check(
+    native('int mknodat(int, const char *, int, uint64_t)')(directory, cString(name), mode, device),
+    'mknodat',
+    name,
+  );
+}
+
+export function symlinkAt(target: string, directory: number, name: string): void {
+  check(
+    native('int symlinkat(const char *, int, const char *)')(cString(target), directory, cString(name)),
+    'symlinkat',
+    name,
+  );
+}
+
+/** linkat(2) without following a link at the old name. */
+export function linkAt(oldDirectory: number, oldName: string, newDirectory: number, newName: string): void {
+  check(
+    native('int linkat(int, const char *, int, const char *, int)')(
+      oldDirectory,
+      cString(oldName),
+      newDirectory,
+      cString(newName),
+      0,
+    ),
+    'linkat',
+    newName,
+  );
+}
+
+export function unlinkAt(directory: number, name: string): void {
+  check(native('int unlinkat(int, const char *, int)')(directory, cString(name), 0), 'unlinkat', name);
+}
+
+export function rmdirAt(directory: number, name: string): void {
+  check(native('int unlinkat(int, const char *, int)')(directory, cString(name), AT_REMOVEDIR), 'rmdirat', name);
+}
+
+export function renameAt(oldDirectory: number, oldName: string, newDirectory: number, newName: string): void {
+  check(
+    native('int renameat(int, const char *, int, const char *)')(
+      oldDirectory,
+      cString(oldName),
+      newDirectory,
+      cString(newName),
+    ),
+    'renameat',
+    newName,
+  );
+}
+
+/** Owner of a name, links themselves included; `name` '' means the descriptor itself. */
+export function chownAt(directory: number, name: string, uid: number, gid: number): void {
+  const flags = name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  check(
+    native('int fchownat(int, const char *, uint32_t, uint32_t, int)')(directory, cString(name), uid, gid, flags),
+    'fchownat',
+    name,
+  );
+}
+
+/** chmod of an open file. Links have no mode on Linux. */
+export function chmodFd(fd: number, mode: number): void {
+  check(native('int fchmod(int, uint32_t)')(fd, mode), 'fchmod');
+}
+
+/** chmod of a name that the caller knows to be no link (a device, a fifo): fchmodat(2) follows links. */
+export function chmodAt(directory: number, name: string, mode: number): void {
+  check(native('int fchmodat(int, const char *, uint32_t, int)')(directory, cString(name), mode, 0), 'fchmodat', name);
+}
+
+const times = Buffer.alloc(32);
+
+/** Access and modification time of a name, links themselves included, in nanoseconds since 1970; `name` '' means the descriptor itself. */
+export function utimesAt(directory: number, name: string, atime: bigint, mtime: bigint): void {
+  writeTimespec(0, atime);
+  writeTimespec(16, mtime);
+  const result =
+    name === ''
+      ? native('int futimens(int, const void *)')(directory, times)
+      : native('int utimensat(int, const char *, const void *, int)')(
+          directory,
+          cString(name),
+          times,
+          AT_SYMLINK_NOFOLLOW,
+        );
+  check(result, 'utimensat', name);
+}
+
+function writeTimespec(at: number, nanoseconds: bigint): void {
+  const billion = 1_000_000_000n;
+  let seconds = nanoseconds / billion;
+  let rest = nanoseconds % billion;
+  if (rest < 0n) {
+    rest += billion;
+    seconds -= 1n;
+  }
+  times.writeBigInt64LE(seconds, at);
+  times.writeBigInt64LE(rest, at + 8);
+}
+
+/** Makes everything written to the file system of `fd` durable: syncfs(2). Blocks its thread. */
+export function syncFileSystem(fd: number): void {
+  check(native('int syncfs(int)')(fd), 'syncfs');
+}
+
+const FICLONE = 0x40049409;
+
+/** Shares `source`'s extents with the empty file `target` (ioctl FICLONE); false where the file system can't. */
+export function cloneFile(target: number, source: number): boolean {
+  return native('int ioctl(int, unsigned long, long)')(target, FICLONE, source) === 0;
+}
+
+/** `dev_t` of glibc for {@link mknodAt}. */
+export function makeDevice(major: number, minor: number): bigint {
+  const [M, m] = [BigInt(major), BigInt(minor)];
+  return ((M & 0xfffn) << 8n) | ((M & 0xfffff000n) << 32n) | (m & 0xffn) | ((m & 0xffffff00n) << 12n);
+}
+
+/** The parts of a `dev_t`, as in `stats.rdev`. */
+export function splitDevice(device: number | bigint): { major: number; minor: number } {
+  const d = BigInt(device);
+  return {
+    major: Number(((d >> 8n) & 0xfffn) | ((d >> 32n) & 0xfffff000n)),
+    minor: Number((d & 0xffn) | ((d >> 12n) & 0xffffff00n)),
+  };
+}

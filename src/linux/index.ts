@@ -1,0 +1,27 @@
+export {
+  AT_FDCWD,
+  chmodAt,
+  chmodFd,
+  chownAt,
+  cloneFile,
+  closeFd,
+  linkAt,
+  makeDevice,
+  mkdirAt,
+  mknodAt,
+  O_CLOEXEC,
+  O_PATH,
+  openAt,
+  renameAt,
+  rmdirAt,
+  splitDevice,
+  symlinkAt,
+  syncFileSystem,
+  unlinkAt,
+  utimesAt,
+} from './files.ts';
+export { check, cString, errnoError, lastErrno, loadKoffi, native } from './libc.ts';
+export { type LockMode, lockFile, tryFlock } from './lock.ts';
+export { MountFlag, mount, mountNew, unmount } from './mount.ts';
+export { CloneFlag, changeRoot, setNamespace, unshare } from './namespace.ts';
+export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, setXattrFd } from './xattr.ts';

@@ -1,0 +1,9 @@
+export type {
+  ActiveSnapshot,
+  LayerInput,
+  Mount,
+  SnapshotInfo,
+  SnapshotKind,
+  Snapshotter,
+  SnapshotUsage,
+} from './snapshotter.ts';

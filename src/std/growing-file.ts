@@ -1,0 +1,89 @@
+import { open } from 'node:fs/promises';
+import { EngineError } from './errors.ts';
+
+const CHUNK = 1 << 20;
+const AVAILABLE = 0; // index of the count of readable bytes, in the BigInt64 view
+const STATE = 2; // index of the state, in the Int32 view
+const GROWING = 0;
+const FINISHED = 1;
+const FAILED = 2;
+
+/** What another thread needs to read along: posted to a worker as it is. */
+export interface GrowingFileHandle {
+  readonly path: string;
+  readonly shared: SharedArrayBuffer;
+}
+
+/**
+ * A file that one thread writes while others read what is already there: a blob that unpacks while it still downloads.
+ * The writer reports progress; readers, in any thread, wait for more.
+ */
+export class GrowingFile {
+  readonly path: string;
+  readonly #shared: SharedArrayBuffer;
+  readonly #available: BigInt64Array;
+  readonly #state: Int32Array;
+
+  constructor(path: string, shared: SharedArrayBuffer = new SharedArrayBuffer(16)) {
+    this.path = path;
+    this.#shared = shared;
+    this.#available = new BigInt64Array(shared, 0, 1);
+    this.#state = new Int32Array(shared);
+  }
+
+  /** A whole file, for readers that take both kinds. */
+  static whole(path: string, size: number): GrowingFile {
+    const file = new GrowingFile(path);
+    file.advance(size);
+    file.finish();
+    return file;
+  }
+
+  /** The same file as another thread sees it; `new GrowingFile(handle.path, handle.shared)` there. */
+  get handle(): GrowingFileHandle {
+    return { path: this.path, shared: this.#shared };
+  }
+
+  /** The first `size` bytes are in the file now. */
+  advance(size: number): void {
+    Atomics.store(this.#available, AVAILABLE, BigInt(size));
+    Atomics.notify(this.#available, AVAILABLE);
+  }
+
+  /** No more will come. */
+  finish(): void {
+    this.#end(FINISHED);
+  }
+
+  /** What is there is not to be used: readers get an Unavailable error. Ignored after {@link finish}. */
+  fail(): void {
+    if (Atomics.load(this.#state, STATE) === GROWING) this.#end(FAILED);
+  }
+
+  /** The content from `offset` on, waiting at the end for more until the writer finishes. Each chunk is a buffer of its own. */
+  async *read(offset = 0): AsyncGenerator<Buffer, void> {
+    await using file = await open(this.path, 'r');
+    for (let at = offset; ; ) {
+      const state = Atomics.load(this.#state, STATE); // before the size: what is finished has its last size
+      const available = Number(Atomics.load(this.#available, AVAILABLE));
+      if (state === FAILED) throw new EngineError('Unavailable', `${this.path} was given up by its writer`);
+      if (at < available) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, available - at));
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+        if (bytesRead === 0) throw new EngineError('DataLoss', `${this.path} is shorter than its writer said`);
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      } else if (state === FINISHED) {
+        return;
+      } else {
+        const waiting = Atomics.waitAsync(this.#available, AVAILABLE, BigInt(available), 200);
+        if (waiting.async) await waiting.value;
+      }
+    }
+  }
+
+  #end(state: number): void {
+    Atomics.store(this.#state, STATE, state);
+    Atomics.notify(this.#available, AVAILABLE);
+  }
+}

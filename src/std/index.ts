@@ -1,0 +1,7 @@
+export { syncFolder, writeFileAtomic, writeFileAtomicSync } from './atomic-file.ts';
+export { entryFile } from './entry-file.ts';
+export { EngineError, type ErrorCode, errorMessage, hasCode, isErrno } from './errors.ts';
+export { GrowingFile, type GrowingFileHandle } from './growing-file.ts';
+export { type Job, type JobContext, startJob } from './job.ts';
+export { decodeName, encodeName, fsPath } from './names.ts';
+export { type ByteStream, forEachLimited, readAll } from './streams.ts';

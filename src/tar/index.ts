@@ -1,0 +1,1 @@
+export type { SparseRun, TarEntry, TarPosition, TarType } from './entry.ts';

@@ -1,0 +1,1 @@
+export type { ImageSink, ImageSource, ManifestBytes, TransferEvent } from './place.ts';
