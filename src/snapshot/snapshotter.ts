@@ -5,7 +5,10 @@ import type { GrowingFile } from '../std/index.ts';
 export interface Mount {
   readonly type: 'bind' | 'overlay' | 'erofs' | 'fuse' | 'zfs';
   readonly source: string;
+  /** As mount(8) takes them after `-o`; overlay's name folders relative to {@link cwd}, so that 128 layers fit into one page. */
   readonly options: readonly string[];
+  /** The working directory that the mount must be made from, where relative paths stand in the options. */
+  readonly cwd?: string;
 }
 
 export type SnapshotKind = 'active' | 'view' | 'committed';
@@ -43,8 +46,16 @@ export interface ActiveSnapshot {
   readonly key: string;
   readonly kind: 'active' | 'view';
   readonly parent?: Digest;
-  /** What mount(2) needs, for callers that mount in a namespace of their own. */
+  /**
+   * What mount(2) needs, for callers that mount in a namespace of their own. They hold {@link lockPath} meanwhile.
+   * Unavailable where the machine stopped before the layers below were safe on disk: unpack them again first.
+   */
   readonly mounts: readonly Mount[];
+  /**
+   * A file to flock exclusively (`flock -n`, or a descriptor that the mounting child inherits) for as long as the snapshot is
+   * mounted elsewhere than by {@link mount}. The kernel frees it with the last copy of the descriptor, so that nothing outlives a kill.
+   */
+  readonly lockPath: string;
   /** Mounts it at `target` under its lock, Conflict where it is mounted already; disposing unmounts and keeps the changes. */
   mount(target: string): Promise<AsyncDisposable>;
   /** What it holds against its parent, in an order that a tar can be written in: directories before what is in them. Works mounted or not. */
@@ -59,8 +70,11 @@ export interface Snapshotter extends AsyncDisposable {
   /** Makes the committed snapshot `name` from a layer. Layers of one image may unpack at once and in any order; each becomes visible when its parent is. At most one unpacks `name` at a time, across processes; a second caller waits and finds it. */
   unpack(name: Digest, layer: LayerInput): Promise<void>;
   has(name: Digest): Promise<boolean>;
-  /** NotFound for an unknown parent, AlreadyExists for a taken key. */
-  prepare(key: string, parent?: Digest): Promise<ActiveSnapshot>;
+  /**
+   * NotFound for an unknown parent, AlreadyExists for a taken key. Keys are of letters, digits, `_`, `.` and `-`, not led by a dot.
+   * A `volatile` one does without every fsync: for what a stop of the machine may take with it.
+   */
+  prepare(key: string, parent?: Digest, options?: { volatile?: boolean }): Promise<ActiveSnapshot>;
   view(key: string, parent: Digest): Promise<ActiveSnapshot>;
   /** NotFound where there is none. */
   open(key: string): Promise<ActiveSnapshot>;
@@ -69,4 +83,6 @@ export interface Snapshotter extends AsyncDisposable {
   walk(): AsyncIterable<SnapshotInfo>;
   /** Conflict where it has children or is mounted; removing what is not there is no error. */
   remove(name: Digest | string): Promise<void>;
+  /** Makes what was unpacked or committed since the machine started safe against its stop: one syncfs. Callers run it behind their answer. */
+  sync(): Promise<void>;
 }
