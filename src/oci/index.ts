@@ -1,3 +1,4 @@
+export { parseDescriptor } from './descriptor.ts';
 export {
   algorithmOf,
   chainID,
@@ -11,5 +12,20 @@ export {
   isDigest,
   parseDigest,
 } from './digest.ts';
-export { isIndexType, isManifestType, MediaType } from './media-types.ts';
+export { MAX_MANIFEST_BYTES, type ParsedDocument, parseManifest } from './documents.ts';
+export { describe, encodeDocument } from './encode.ts';
+export { parseImageConfig } from './image-config.ts';
+export { checkLayoutFile, LAYOUT_FILE } from './layout-file.ts';
+export { isForeignLayerType, isIndexType, isLayerType, isManifestType, MediaType } from './media-types.ts';
+export { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, selectPlatform } from './platform.ts';
+export {
+  DEFAULT_REGISTRY,
+  familiarName,
+  familiarReference,
+  formatReference,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.ts';
+export { parseStrictJson } from './strict-json.ts';
 export type { ContainerConfig, Descriptor, History, ImageConfig, Index, Manifest, Platform } from './types.ts';

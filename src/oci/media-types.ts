@@ -15,10 +15,24 @@ export const MediaType = {
   dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
 } as const;
 
+// With the deprecated "nondistributable" ones, and the zstd that BuildKit writes under docker's name.
+const OCI_LAYER = /^application\/vnd\.oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip|\+zstd)?$/;
+const DOCKER_LAYER = /^application\/vnd\.docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip|\.zstd)?$/;
+
 export function isManifestType(mediaType: string): boolean {
   return mediaType === MediaType.ociManifest || mediaType === MediaType.dockerManifest;
 }
 
 export function isIndexType(mediaType: string): boolean {
   return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerIndex;
+}
+
+/** Whether it is a tar of changes, compressed or not. */
+export function isLayerType(mediaType: string): boolean {
+  return OCI_LAYER.test(mediaType) || DOCKER_LAYER.test(mediaType);
+}
+
+/** Whether such a layer is fetched from its `urls`, and not pushed. */
+export function isForeignLayerType(mediaType: string): boolean {
+  return isLayerType(mediaType) && /\.(?:foreign|nondistributable)\./.test(mediaType);
 }
