@@ -137,7 +137,7 @@ test('parsing what was formatted gives the same reference, in both forms', () =>
         tag: fc.stringMatching(/^\w[\w.-]{0,10}$/),
         digest: fc.string().map((content) => digestOf(content)),
       },
-      { requiredKeys: ['registry', 'repository'] },
+      { requiredKeys: ['registry', 'repository'], noNullPrototype: true },
     )
     // docker.io has no repository of one component: it is in library/.
     .map(
