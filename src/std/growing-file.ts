@@ -1,9 +1,12 @@
-import { open } from 'node:fs/promises';
-import { EngineError } from './errors.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { EngineError, isErrno } from './errors.ts';
 
 const CHUNK = 1 << 20;
 const AVAILABLE = 0; // index of the count of readable bytes, in the BigInt64 view
 const STATE = 2; // index of the state, in the Int32 view
+const MOVED_LENGTH = 3; // index of the length of the path that the file moved to, in the Int32 view
+const MOVED = 16; // where that path begins
+const MOVED_LIMIT = 4096; // PATH_MAX
 const GROWING = 0;
 const FINISHED = 1;
 const FAILED = 2;
@@ -24,11 +27,11 @@ export class GrowingFile {
   readonly #available: BigInt64Array;
   readonly #state: Int32Array;
 
-  constructor(path: string, shared: SharedArrayBuffer = new SharedArrayBuffer(16)) {
+  constructor(path: string, shared: SharedArrayBuffer = new SharedArrayBuffer(MOVED + MOVED_LIMIT)) {
     this.path = path;
     this.#shared = shared;
     this.#available = new BigInt64Array(shared, 0, 1);
-    this.#state = new Int32Array(shared);
+    this.#state = new Int32Array(shared, 0, 4);
   }
 
   /** A whole file, for readers that take both kinds. */
@@ -50,6 +53,20 @@ export class GrowingFile {
     Atomics.notify(this.#available, AVAILABLE);
   }
 
+  /** The file is about to be renamed to `path`: readers that come late, in any thread, find it there. */
+  moveTo(path: string): void {
+    const bytes = Buffer.from(path);
+    if (bytes.length > MOVED_LIMIT) throw new EngineError('InvalidArgument', `path too long: ${path}`);
+    new Uint8Array(this.#shared, MOVED).set(bytes);
+    Atomics.store(this.#state, MOVED_LENGTH, bytes.length);
+  }
+
+  /** Where {@link moveTo} said that the file goes. */
+  get movedTo(): string | undefined {
+    const length = Atomics.load(this.#state, MOVED_LENGTH);
+    return length === 0 ? undefined : Buffer.from(new Uint8Array(this.#shared, MOVED, length)).toString();
+  }
+
   /** No more will come. */
   finish(): void {
     this.#end(FINISHED);
@@ -62,7 +79,7 @@ export class GrowingFile {
 
   /** The content from `offset` on, waiting at the end for more until the writer finishes. Each chunk is a buffer of its own. */
   async *read(offset = 0): AsyncGenerator<Buffer, void> {
-    await using file = await open(this.path, 'r');
+    await using file = await this.#open();
     for (let at = offset; ; ) {
       const state = Atomics.load(this.#state, STATE); // before the size: what is finished has its last size
       const available = Number(Atomics.load(this.#available, AVAILABLE));
@@ -79,6 +96,16 @@ export class GrowingFile {
         const waiting = Atomics.waitAsync(this.#available, AVAILABLE, BigInt(available), 200);
         if (waiting.async) await waiting.value;
       }
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    try {
+      return await open(this.path, 'r');
+    } catch (error) {
+      const moved = this.movedTo;
+      if (moved === undefined || !isErrno(error, 'ENOENT')) throw error;
+      return open(moved, 'r');
     }
   }
 
