@@ -1,0 +1,234 @@
+import type { TarEntry, TarPosition } from '../tar/index.ts';
+import {
+  DEFAULT_LIMITS,
+  type Draft,
+  entryOf,
+  impliedDirectory,
+  isDirectory,
+  type LayerDirectory,
+  type LayerLimits,
+  LayerTree,
+} from './layer-tree.ts';
+import { cleanName, isAufsName, refused, WHITEOUT, whiteoutIntent } from './names.ts';
+import type { TocEntry } from './toc.ts';
+import { keptXattrs } from './xattrs.ts';
+
+/**
+ * What has to happen to a tree, in order, for it to become the layer. All paths are canonical: no part of them is a symlink of this layer.
+ * Entries are lent: a later operation may change them. Metadata of directories is final only in {@link LayerResolver.entries}.
+ */
+export interface LayerOperations {
+  /** A name where this layer has nothing (any more), in a directory of this layer. For a hard link inside the layer, `inode` is its first name. */
+  make(entry: TocEntry, inode?: TocEntry): void;
+  /** A directory of this layer turns opaque: all that lower layers have below it goes, `made` stays. */
+  clear(made: LayerDirectory): void;
+  /** Something that this layer made goes, with all below it. */
+  remove(entry: TocEntry): void;
+}
+
+export interface LayerResolver {
+  /** The next member of the archive. Throws InvalidArgument for what no layer may hold, ResourceExhausted beyond the limits. */
+  add(entry: TarEntry, position: TarPosition): void;
+  /** The layer's table, once all members are added. */
+  entries(): TocEntry[];
+}
+
+const NOTHING: LayerOperations = { make() {}, clear() {}, remove() {} };
+
+/**
+ * Turns the members of a layer's tar, in archive order, into operations on canonical paths and at the end into its table of contents.
+ * Pure: names are resolved against the layer's own earlier members alone (image-spec layer.md), since layers merge by name and a
+ * symlink of a lower layer is never followed.
+ */
+export function layerResolver(
+  operations: LayerOperations = NOTHING,
+  limits: Partial<LayerLimits> = {},
+): LayerResolver {
+  const tree = new LayerTree({ ...DEFAULT_LIMITS, ...limits });
+  // Members of one directory mostly follow each other: its walk is done once.
+  let lastText: string | undefined;
+  let lastParent = tree.root;
+
+  function add(member: TarEntry, position: TarPosition): void {
+    const { name } = member;
+    if (name.includes('\0') || member.linkName?.includes('\0')) throw refused(name, 'holds a NUL');
+    const end = name.endsWith('/') ? name.length - 1 : name.length;
+    const slash = name.lastIndexOf('/', end - 1);
+    const text = name.slice(0, slash + 1);
+    const base = name.slice(slash + 1, end);
+    if (text !== lastText || base === '' || base === '.' || base === '..' || base.includes('/')) {
+      const { parts } = cleanName(name);
+      const last = parts.pop();
+      if (last === undefined) return describeRoot(member);
+      if (parts.some(isAufsName)) return;
+      addTo(parts, last, member, position);
+      if (last === base) lastText = text; // the text names that very directory: nothing of it was cancelled by '..'
+      return;
+    }
+    place(lastParent, base, member, position);
+  }
+
+  function addTo(parts: readonly string[], last: string, member: TarEntry, position: TarPosition): void {
+    lastText = undefined;
+    const { names, nodes } = tree.walk(parts, member.name);
+    let parent = tree.root;
+    for (const [index, name] of names.entries()) parent = nodes[index + 1] ?? imply(parent, name, member.name);
+    lastParent = parent;
+    place(parent, last, member, position);
+  }
+
+  function imply(parent: LayerDirectory, name: string, entryName: string): LayerDirectory {
+    const entry = impliedDirectory(tree.pathFor(parent, name, entryName));
+    if (parent.children.has(name)) hideBelow(entry); // a whiteout: what lower layers have is gone, its metadata too
+    replace(parent, name, entry);
+    return parent.children.get(name) as LayerDirectory;
+  }
+
+  function describeRoot(member: TarEntry): void {
+    if (member.type !== 'directory') throw refused(member.name, `is the root and would be a ${member.type}`);
+    describe(tree.root, draftOf('', member));
+  }
+
+  function place(parent: LayerDirectory, last: string, member: TarEntry, position: TarPosition): void {
+    if (last.startsWith(WHITEOUT)) {
+      const intent = whiteoutIntent(last, member.name);
+      if (intent.kind === 'opaque') clear(parent);
+      else if (intent.kind === 'whiteout') hide(parent, intent.name, member.name);
+      return;
+    }
+    const path = tree.pathFor(parent, last, member.name);
+    if (member.type === 'directory') return placeDirectory(parent, last, draftOf(path, member));
+    if (member.type === 'hardlink') return placeLink(parent, last, path, member);
+    const { device } = member;
+    // Overlay file systems read a 0/0 character device as a whiteout, so that is what it is for every driver.
+    if (member.type === 'character' && device?.major === 0 && device.minor === 0)
+      return hide(parent, last, member.name);
+    const entry = draftOf(path, member);
+    if (member.type === 'symlink') entry.link = symlinkTarget(member);
+    if (device && (member.type === 'character' || member.type === 'block')) entry.device = device;
+    if (member.type === 'file') {
+      entry.size = member.size;
+      if (position.storedSize > 0 || member.sparse) {
+        entry.data = { offset: position.dataOffset, length: position.storedSize };
+        if (member.sparse) entry.data = { ...entry.data, sparse: member.sparse };
+      }
+    }
+    replace(parent, last, entry);
+  }
+
+  function placeDirectory(parent: LayerDirectory, name: string, entry: Draft): void {
+    const existing = parent.children.get(name);
+    if (isDirectory(existing)) return describe(existing, entry);
+    if (existing) entry.opaque = true; // over a whiteout or a file of this layer, which hid the directory below
+    replace(parent, name, entry);
+  }
+
+  function placeLink(parent: LayerDirectory, name: string, path: string, member: TarEntry): void {
+    const { parts, escapes } = cleanName(member.linkName ?? '');
+    const last = parts.pop();
+    if (escapes || last === undefined) throw refused(member.name, `links to ${JSON.stringify(member.linkName)}, outside`);
+    const { names, nodes } = tree.walk(parts, member.name);
+    const there = nodes.at(-1);
+    const found = there?.children.get(last);
+    const entry = draftOf(path, member);
+    if (found) {
+      const inode = tree.inodeOf(found);
+      if (inode.type === 'directory' || inode.type === 'whiteout')
+        throw refused(member.name, `links to ${inode.path}, a ${inode.type}`);
+      const existing = parent.children.get(name);
+      if (existing && tree.inodeOf(existing) === inode) return; // they share it already
+      if (inode.path.startsWith(`${path}/`)) throw refused(member.name, `links to ${inode.path}, which it replaces`);
+      const { path: link, mode, uid, gid, size, mtime } = inode;
+      Object.assign(entry, { mode, uid, gid, size, mtime, link });
+      delete entry.xattrs; // the inode's own
+      if (existing) drop(parent, name);
+      tree.put(parent, name, entry);
+      tree.linked(entry, inode);
+      return operations.make(entry, inode);
+    }
+    entry.link = [...names, last].join('/');
+    if (nodes.some((node) => node?.entry.opaque)) throw refused(member.name, `links to ${entry.link}, which is hidden`);
+    if (nodes.includes(undefined) && hiddenByWhiteout(names))
+      throw refused(member.name, `links to ${entry.link}, which is hidden`);
+    if (entry.link === path || entry.link.startsWith(`${path}/`))
+      throw refused(member.name, `links to ${entry.link}, which it replaces`);
+    entry.linksBelow = true;
+    replace(parent, name, entry);
+  }
+
+  function hiddenByWhiteout(names: readonly string[]): boolean {
+    let node = tree.root;
+    for (const name of names) {
+      const next = node.children.get(name);
+      if (!isDirectory(next)) return next !== undefined;
+      node = next;
+    }
+    return false;
+  }
+
+  /** A whiteout hides what is below and nothing of its own layer, whatever the order (image-spec layer.md). */
+  function hide(parent: LayerDirectory, name: string, entryName: string): void {
+    const existing = parent.children.get(name);
+    if (isDirectory(existing)) {
+      clear(existing);
+      hideBelow(existing.entry);
+    } else if (!existing) {
+      const path = tree.pathFor(parent, name, entryName);
+      replace(parent, name, { path, type: 'whiteout', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n });
+    }
+  }
+
+  function clear(directory: LayerDirectory): void {
+    if (directory.entry.opaque) return;
+    directory.entry.opaque = true;
+    operations.clear(directory);
+  }
+
+  function describe(directory: LayerDirectory, entry: Draft): void {
+    if (directory.entry.opaque) entry.opaque = true;
+    directory.entry = entry;
+  }
+
+  function replace(parent: LayerDirectory, name: string, entry: Draft): void {
+    if (parent.children.has(name)) drop(parent, name);
+    tree.put(parent, name, entry);
+    operations.make(entry);
+  }
+
+  function drop(parent: LayerDirectory, name: string): void {
+    const node = parent.children.get(name);
+    if (!node) return;
+    const entry = { ...entryOf(node) };
+    tree.remove(parent, name);
+    lastText = undefined; // its walk may have gone through what is dropped
+    operations.remove(entry);
+  }
+
+  return { add, entries: () => tree.entries() };
+}
+
+/** A directory that stands over a whiteout of its own layer has nothing to take its metadata from. */
+function hideBelow(entry: Draft): void {
+  entry.opaque = true;
+  delete entry.implied;
+}
+
+function draftOf(path: string, member: TarEntry): Draft {
+  const { type, uid, gid, mtime } = member;
+  // The largest value is "leave as it is" to chown(2).
+  if (!isID(uid) || !isID(gid)) throw refused(member.name, `has owner ${uid}:${gid}`);
+  const entry: Draft = { path, type, mode: member.mode & 0o7777, uid, gid, size: 0, mtime };
+  const xattrs = keptXattrs(member.xattrs);
+  if (xattrs) entry.xattrs = xattrs;
+  return entry;
+}
+
+function isID(id: number): boolean {
+  return Number.isInteger(id) && id >= 0 && id < 0xffff_ffff;
+}
+
+function symlinkTarget({ name, linkName }: TarEntry): string {
+  if (!linkName) throw refused(name, 'is a symbolic link to nothing');
+  if (linkName.length > DEFAULT_LIMITS.pathLength - 1) throw refused(name, 'is a symbolic link with too long a target');
+  return linkName;
+}
