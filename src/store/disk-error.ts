@@ -1,0 +1,27 @@
+import { EngineError, isErrno } from '../std/index.ts';
+
+/** `error` of a system call as its caller can act on it; what is no known failure of the disk comes back as it is. */
+export function diskError(error: unknown, doing: string): unknown {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new EngineError(
+      'ResourceExhausted',
+      `no space left on the disk while ${doing}; free some, for example with: strata system prune`,
+      { cause: error },
+    );
+  }
+  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+    return new EngineError('PermissionDenied', `${doing}: ${error.message}; run as the owner of the state folder`, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** Runs `work`, its system calls' failures told by {@link diskError}. */
+export async function onDisk<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw diskError(error, doing);
+  }
+}

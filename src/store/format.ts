@@ -1,0 +1,96 @@
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkLayoutFile, encodeDocument, LAYOUT_FILE } from '../oci/index.ts';
+import { EngineError, isErrno, syncFolder, writeFileAtomic } from '../std/index.ts';
+import { lockState } from './state.ts';
+
+/** Brings a state folder from the version before to `version`. It may be cut off and begun again. */
+export interface Upgrade {
+  readonly version: number;
+  run(root: string): Promise<void>;
+}
+
+/** Version 1 is the first. A change of the layout adds the step that leads to it, and nothing here is ever removed. */
+const UPGRADES: readonly Upgrade[] = [];
+const FIRST_VERSION = 1;
+
+const PRIVATE = ['blobs', 'blobs/sha256', 'ingests', 'layers', 'leases', 'locks', 'trash'];
+
+/** Sees to it that `root` is a state folder of this program's version: makes what is missing, upgrades what is older. */
+export async function prepareState(root: string, upgrades: readonly Upgrade[] = UPGRADES): Promise<void> {
+  const current = upgrades.at(-1)?.version ?? FIRST_VERSION;
+  if ((await readVersion(root, current)) === current) return;
+
+  await makeFolders(root);
+  using _lock = await lockState(root, 'format');
+  const version = await readVersion(root, current); // another process may have been here first
+  if (version === current) return;
+  if (version === undefined) await makeLayout(root);
+  for (const upgrade of upgrades) {
+    if (version === undefined || upgrade.version <= version) continue;
+    await upgrade.run(root);
+    await writeVersion(root, upgrade.version);
+  }
+  if (version === undefined) await writeVersion(root, current); // last: it says that the rest is there
+}
+
+/** The version of the state in `root`, undefined where there is none yet. Conflict where it is newer than `current`. */
+async function readVersion(root: string, current: number): Promise<number | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(root, 'format'), 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const version = parseVersion(text);
+  if (version === undefined) {
+    throw new EngineError('DataLoss', `${join(root, 'format')} is damaged: expected {"version":${current}}`);
+  }
+  if (version > current) {
+    throw new EngineError(
+      'Conflict',
+      `the state in ${root} has format ${version}, written by a newer strata; this one knows format ${current} at most: upgrade it, or name another folder with --root`,
+    );
+  }
+  return version;
+}
+
+function parseVersion(text: string): number | undefined {
+  try {
+    const { version } = JSON.parse(text);
+    return Number.isSafeInteger(version) && version >= FIRST_VERSION ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeVersion(root: string, version: number): Promise<void> {
+  return writeFileAtomic(join(root, 'format'), `${JSON.stringify({ version })}\n`);
+}
+
+async function makeFolders(root: string): Promise<void> {
+  // Containers of other users reach their root file systems through it, and can list nothing in it.
+  if ((await mkdir(root, { recursive: true, mode: 0o711 })) !== undefined) await chmod(root, 0o711);
+  for (const folder of PRIVATE) await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
+}
+
+/** An OCI layout that is there already is taken over as it is. */
+async function makeLayout(root: string): Promise<void> {
+  const layout = join(root, 'oci-layout');
+  if (await exists(layout)) checkLayoutFile(await readFile(layout));
+  else await writeFileAtomic(layout, LAYOUT_FILE);
+  const index = join(root, 'index.json');
+  if (!(await exists(index))) await writeFileAtomic(index, encodeDocument({ schemaVersion: 2, manifests: [] }));
+  for (const folder of [root, join(root, 'blobs')]) await syncFolder(folder);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+export { announceUse } from './announce.ts';
+export { type Collected, collectGarbage } from './collect.ts';
+export type { CollectEvent, CollectOptions, SnapshotSweep } from './collect-options.ts';
+export type { BlobInfo, ContentStore } from './content.ts';
+export { type Freed, freeUnreferenced } from './free.ts';
+export type { ImageStore } from './images.ts';
+export type { ImageRecord } from './index-file.ts';
+export type { ExistingBlob, ExpectedBlob, Ingest } from './ingest.ts';
+export type { LayerRecords } from './layer-records.ts';
+export type { Lease } from './leases.ts';
+export type { Roots } from './marks.ts';
+export type { LockOptions } from './state.ts';
+export { openStore, type Store } from './store.ts';
+export { trash } from './trash.ts';
