@@ -1,0 +1,200 @@
+import { encodeName, isErrno } from '../std/index.ts';
+import type { Command, CommandContext, Program, Verb } from './command.ts';
+import type { Engine, Globals, Wiring } from './context.ts';
+import { describeError, exitCodeOf, Interrupted, OutputClosed, signalExitCode } from './errors.ts';
+import { flagNameOf, parseFlags } from './flags.ts';
+import { globalsOf } from './globals.ts';
+import type { Io } from './io.ts';
+import { printable } from './printable.ts';
+import { resolve } from './resolve.ts';
+import { checkArity } from './usage.ts';
+import { UsageError } from './usage-error.ts';
+
+const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** A command line to its exit code. Everything it says is written out when it returns. */
+export async function main(argv: readonly string[], io: Io, program: Program, wiring: Wiring): Promise<number> {
+  const abort = new AbortController();
+  const takers: Taker[] = [];
+  const output = printer(io, abort);
+  const { promise: killed, resolve: kill } = Promise.withResolvers<number>();
+  using _signals = io.onSignal(STOPPING, (signal) => {
+    const taker = takers.findLast(({ signals }) => signals.includes(signal));
+    if (taker) taker.listener(signal);
+    else if (abort.signal.reason instanceof Interrupted) kill(signalExitCode(signal));
+    else abort.abort(new Interrupted(signal));
+  });
+
+  const started: Started = { help: `${program.name} --help`, debug: false };
+  const session: Session = { io, program, wiring, output, signal: abort.signal, started, takers };
+  const work = dispatch(argv, session).catch((error: unknown) => {
+    const stopped: unknown = abort.signal.aborted ? abort.signal.reason : undefined;
+    const told = stopped instanceof Interrupted || stopped instanceof OutputClosed ? stopped : error;
+    const text = describeError(told, { program: program.name, help: started.help, debug: started.debug });
+    if (text !== undefined) output.warn(text);
+    return exitCodeOf(told, started.failure);
+  });
+  const code = await Promise.race([work, killed]);
+  await Promise.all([flush(io.stdout), flush(io.stderr)]);
+  return abort.signal.reason instanceof OutputClosed && code === 0 ? exitCodeOf(abort.signal.reason) : code;
+}
+
+/** What is known of the verb so far, for whoever must tell how it failed. */
+interface Started {
+  help: string;
+  debug: boolean;
+  failure?: number;
+}
+
+interface Taker {
+  readonly signals: readonly NodeJS.Signals[];
+  readonly listener: (signal: NodeJS.Signals) => void;
+}
+
+interface Session {
+  readonly io: Io;
+  readonly program: Program;
+  readonly wiring: Wiring;
+  readonly output: Printer;
+  readonly signal: AbortSignal;
+  readonly started: Started;
+  readonly takers: Taker[];
+}
+
+async function dispatch(argv: readonly string[], session: Session): Promise<number> {
+  const { io, program, output, started } = session;
+  const { values, args, help } = parseFlags(argv, program.globals, { interspersed: false, env: io.env });
+  const { version: showVersion, ...globals } = globalsOf(values);
+  started.debug = globals.debug;
+  if (showVersion) {
+    const { version } = await import('./version.ts');
+    output.print(`${program.name} version ${version()}`);
+    return 0;
+  }
+  const asked = help || args[0] === 'help';
+  const words = args[0] === 'help' ? args.slice(1) : args;
+  if (words.length === 0) {
+    const { programHelp } = await import('./help.ts');
+    output.print(programHelp(program, io));
+    return 0;
+  }
+  const resolved = resolve(program, words);
+  if (resolved.kind === 'topic') {
+    const { topicHelp } = await import('./help.ts');
+    const path = `${program.name} ${resolved.topic.name}`;
+    started.help = `${path} --help`;
+    parseFlags(resolved.rest, {}, { interspersed: true, env: io.env });
+    output.print(topicHelp(program, resolved.topic, io));
+    return 0;
+  }
+  started.help = `${program.name} ${resolved.path} --help`;
+  return runVerb(resolved.verb, resolved.path, asked ? ['--help'] : resolved.rest, globals, session);
+}
+
+async function runVerb(
+  verb: Verb,
+  path: string,
+  rest: readonly string[],
+  globals: Globals,
+  { io, program, wiring, output, signal, started, takers }: Session,
+): Promise<number> {
+  const command = await verb.load();
+  const parsed = parseVerbFlags(rest, command, path, program, io);
+  if (parsed.help) {
+    const { verbHelp } = await import('./help.ts');
+    output.print(verbHelp(program, verb, command, path, io));
+    return 0;
+  }
+  checkArity(`${program.name} ${path}`, command, parsed.args.length);
+  if (command.failure !== undefined) started.failure = command.failure;
+
+  let opened: Promise<Engine> | undefined;
+  const context: CommandContext = {
+    args: parsed.args,
+    flags: parsed.values,
+    given: parsed.given,
+    io,
+    signal,
+    globals,
+    program,
+    print: output.print,
+    warn: output.warn,
+    engine() {
+      opened ??= wiring.openEngine(globals);
+      return opened;
+    },
+    takeSignals(signals, listener) {
+      const taker = { signals, listener };
+      takers.push(taker);
+      const others = io.onSignal(
+        signals.filter((each) => !STOPPING.includes(each)),
+        listener,
+      );
+      return {
+        [Symbol.dispose]() {
+          others[Symbol.dispose]();
+          takers.splice(takers.indexOf(taker), 1);
+        },
+      };
+    },
+  };
+  try {
+    return (await command.run(context)) ?? 0;
+  } finally {
+    if (opened) {
+      const engine = await opened.catch(() => undefined); // the verb has seen that failure
+      await engine?.[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** A verb's flags; where a global one was typed after the verb, the error says where it belongs. */
+function parseVerbFlags(
+  rest: readonly string[],
+  command: Command,
+  path: string,
+  program: Program,
+  io: Io,
+): ReturnType<typeof parseFlags> {
+  const options = { interspersed: command.interspersed !== false, env: io.env };
+  try {
+    return parseFlags(rest, command.flags, options);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    if (!Object.keys(program.globals).some((key) => flagNameOf(key) === error.flag)) throw error;
+    const hint = `--${error.flag} goes before the verb: ${program.name} --${error.flag} … ${path}`;
+    throw new UsageError(error.message, { hint });
+  }
+}
+
+interface Printer {
+  print(line: string): void;
+  warn(line: string): void;
+}
+
+/** Lines for people. A closed standard output aborts what runs; a closed standard error is nobody's failure. */
+function printer(io: Io, abort: AbortController): Printer {
+  let closed = false;
+  io.stdout.on('error', (error: unknown) => {
+    closed = true;
+    abort.abort(isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error);
+  });
+  io.stderr.on('error', () => {});
+  const line = (text: string, terminal: boolean): Buffer => encodeName(`${terminal ? printable(text) : text}\n`);
+  return {
+    print(text) {
+      if (closed) throw abort.signal.reason;
+      io.stdout.write(line(text, io.isTerminal.stdout));
+    },
+    warn(text) {
+      io.stderr.write(line(text, io.isTerminal.stderr));
+    },
+  };
+}
+
+function flush(stream: Io['stdout']): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded) resolve();
+    else stream.write('', () => resolve());
+  });
+}
