@@ -1,4 +1,4 @@
-import { EngineError, isErrno, type ByteStream } from '../std/index.ts';
+import { type ByteStream, EngineError, isErrno } from '../std/index.ts';
 import type { LayerLimits } from './layer-tree.ts';
 import type { Lower, Ownership, Skipped } from './metadata.ts';
 import { type LayerSink, readLayer } from './read-layer.ts';

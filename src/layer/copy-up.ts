@@ -20,7 +20,10 @@ export function copyUp(source: string, parent: number, name: string, ownership: 
   const stats = lstatSync(fsPath(source), { bigint: true });
   if (stats.isDirectory()) throw new EngineError('InvalidArgument', `a hard link can't name the directory ${source}`);
   const metadata = metadataOf(stats, readXattrs(source));
-  if (stats.isFile()) return copyFile(source, parent, name, metadata, { ownership, skipped });
+  if (stats.isFile()) {
+    copyFile(source, parent, name, metadata, { ownership, skipped });
+    return;
+  }
   if (stats.isSymbolicLink()) {
     symlinkAt(decodeName(readlinkSync(fsPath(source), { encoding: 'buffer' })), parent, name);
   } else if (ownership === 'exact' || stats.isFIFO()) {

@@ -1,9 +1,17 @@
 export { type AppliedLayer, type ApplyOptions, applyLayer } from './apply.ts';
+export type { CompareOptions } from './compare.ts';
+export { diffTrees } from './diff-trees.ts';
 export type { LayerLimits } from './layer-tree.ts';
+export { lowerLookup } from './lower.ts';
 export type { Lower, Ownership, Skipped } from './metadata.ts';
+export { overlayChanges } from './overlay-changes.ts';
+export { packLayer, packTree } from './pack.ts';
 export { type ReadLayerOptions, readToc } from './read-layer.ts';
 export { type LayerOperations, type LayerResolver, layerResolver } from './resolve.ts';
 export { type PendingLayer, settleLayer } from './settle.ts';
 export type { LayerSource } from './source.ts';
 export type { Change, LayerNodeType, Toc, TocEntry } from './toc.ts';
+export { readTocFile, writeTocFile } from './toc-file.ts';
+export { closeWorkers, type UnpackRequest, unpackLayer } from './unpack.ts';
+export type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
 export { isKeptXattr } from './xattrs.ts';

@@ -71,7 +71,8 @@ export class LayerTree {
       }
       const found = nodes.at(-1)?.children.get(part);
       if (isDirectory(found) || found === undefined || found.type === 'whiteout') {
-        if (names.push(part) > this.limits.pathDepth) throw tooLarge(entryName, `is deeper than ${this.limits.pathDepth}`);
+        if (names.push(part) > this.limits.pathDepth)
+          throw tooLarge(entryName, `is deeper than ${this.limits.pathDepth}`);
         nodes.push(isDirectory(found) ? found : undefined);
         continue;
       }

@@ -7,7 +7,9 @@ export const OPAQUE = '.wh..wh..opq';
 const AUFS = '.wh..wh.';
 
 /** What the last part of an entry's name asks for. */
-export type Intent = { readonly kind: 'opaque' | 'ignored' } | { readonly kind: 'whiteout' | 'node'; readonly name: string };
+export type Intent =
+  | { readonly kind: 'opaque' | 'ignored' }
+  | { readonly kind: 'whiteout' | 'node'; readonly name: string };
 
 const OPAQUE_INTENT: Intent = { kind: 'opaque' };
 const IGNORED: Intent = { kind: 'ignored' };

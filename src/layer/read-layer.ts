@@ -1,4 +1,4 @@
-import { createDigester } from '../oci/index.ts';
+import { createDigester, type DigestAlgorithm } from '../oci/index.ts';
 import type { ByteStream } from '../std/index.ts';
 import { tarParser } from '../tar/index.ts';
 import type { LayerLimits } from './layer-tree.ts';
@@ -32,7 +32,7 @@ export async function readLayer(
     data: (chunk) => sink.data(chunk),
     endEntry: () => sink.endEntry(),
   });
-  for await (const chunk of readAhead(tar)) {
+  for await (const chunk of tar) {
     signal?.throwIfAborted();
     seen(chunk);
     parser.write(chunk);
@@ -42,26 +42,11 @@ export async function readLayer(
 }
 
 /** The layer's table of contents, with the digest of the tar as it passed. Throws InvalidArgument for what is no layer. */
-export async function readToc(tar: ByteStream, options: ReadLayerOptions = {}): Promise<Toc> {
-  const digester = createDigester();
+export async function readToc(
+  tar: ByteStream,
+  { algorithm, ...options }: ReadLayerOptions & { readonly algorithm?: DigestAlgorithm } = {},
+): Promise<Toc> {
+  const digester = createDigester(algorithm);
   const { entries, size } = await readLayer(tar, NOWHERE, options, (chunk) => digester.update(chunk));
   return { diffID: digester.digest(), size, entries };
-}
-
-/** Asks for the next chunk before the last one is worked on, so that inflating on the thread pool overlaps with writing here. */
-async function* readAhead(stream: ByteStream): AsyncGenerator<Uint8Array, void> {
-  const chunks = stream[Symbol.asyncIterator]();
-  let next = chunks.next();
-  try {
-    for (;;) {
-      const { done, value } = await next;
-      if (done) return;
-      next = chunks.next();
-      next.catch(() => {}); // thrown where it is awaited
-      yield value;
-    }
-  } finally {
-    await next.catch(() => {});
-    await chunks.return?.();
-  }
 }

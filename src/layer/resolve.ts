@@ -40,10 +40,7 @@ const NOTHING: LayerOperations = { make() {}, clear() {}, remove() {} };
  * Pure: names are resolved against the layer's own earlier members alone (image-spec layer.md), since layers merge by name and a
  * symlink of a lower layer is never followed.
  */
-export function layerResolver(
-  operations: LayerOperations = NOTHING,
-  limits: Partial<LayerLimits> = {},
-): LayerResolver {
+export function layerResolver(operations: LayerOperations = NOTHING, limits: Partial<LayerLimits> = {}): LayerResolver {
   const tree = new LayerTree({ ...DEFAULT_LIMITS, ...limits });
   // Members of one directory mostly follow each other: its walk is done once.
   let lastText: string | undefined;
@@ -59,22 +56,23 @@ export function layerResolver(
     if (text !== lastText || base === '' || base === '.' || base === '..' || base.includes('/')) {
       const { parts } = cleanName(name);
       const last = parts.pop();
-      if (last === undefined) return describeRoot(member);
-      if (parts.some(isAufsName)) return;
-      addTo(parts, last, member, position);
-      if (last === base) lastText = text; // the text names that very directory: nothing of it was cancelled by '..'
-      return;
+      if (last === undefined) describeRoot(member);
+      if (last === undefined || parts.some(isAufsName)) return;
+      lastText = undefined;
+      lastParent = enter(parts, name);
+      if (last === base) lastText = text; // the text names that very directory: no '..' behind it
+      place(lastParent, last, member, position);
+    } else {
+      place(lastParent, base, member, position);
     }
-    place(lastParent, base, member, position);
   }
 
-  function addTo(parts: readonly string[], last: string, member: TarEntry, position: TarPosition): void {
-    lastText = undefined;
-    const { names, nodes } = tree.walk(parts, member.name);
+  /** The directory at `parts`, made as far as the layer has not named it. */
+  function enter(parts: readonly string[], entryName: string): LayerDirectory {
+    const { names, nodes } = tree.walk(parts, entryName);
     let parent = tree.root;
-    for (const [index, name] of names.entries()) parent = nodes[index + 1] ?? imply(parent, name, member.name);
-    lastParent = parent;
-    place(parent, last, member, position);
+    for (const [index, name] of names.entries()) parent = nodes[index + 1] ?? imply(parent, name, entryName);
+    return parent;
   }
 
   function imply(parent: LayerDirectory, name: string, entryName: string): LayerDirectory {
@@ -97,66 +95,56 @@ export function layerResolver(
       return;
     }
     const path = tree.pathFor(parent, last, member.name);
-    if (member.type === 'directory') return placeDirectory(parent, last, draftOf(path, member));
-    if (member.type === 'hardlink') return placeLink(parent, last, path, member);
-    const { device } = member;
-    // Overlay file systems read a 0/0 character device as a whiteout, so that is what it is for every driver.
-    if (member.type === 'character' && device?.major === 0 && device.minor === 0)
-      return hide(parent, last, member.name);
-    const entry = draftOf(path, member);
-    if (member.type === 'symlink') entry.link = symlinkTarget(member);
-    if (device && (member.type === 'character' || member.type === 'block')) entry.device = device;
-    if (member.type === 'file') {
-      entry.size = member.size;
-      if (position.storedSize > 0 || member.sparse) {
-        entry.data = { offset: position.dataOffset, length: position.storedSize };
-        if (member.sparse) entry.data = { ...entry.data, sparse: member.sparse };
-      }
-    }
-    replace(parent, last, entry);
+    if (member.type === 'directory') placeDirectory(parent, last, draftOf(path, member));
+    else if (member.type === 'hardlink') placeLink(parent, last, path, member);
+    else if (isOverlayWhiteout(member)) hide(parent, last, member.name);
+    else replace(parent, last, leafOf(path, member, position));
   }
 
   function placeDirectory(parent: LayerDirectory, name: string, entry: Draft): void {
     const existing = parent.children.get(name);
-    if (isDirectory(existing)) return describe(existing, entry);
-    if (existing) entry.opaque = true; // over a whiteout or a file of this layer, which hid the directory below
-    replace(parent, name, entry);
+    if (existing && !isDirectory(existing)) entry.opaque = true; // a whiteout or a file of this layer hid the directory below
+    if (isDirectory(existing)) describe(existing, entry);
+    else replace(parent, name, entry);
   }
 
   function placeLink(parent: LayerDirectory, name: string, path: string, member: TarEntry): void {
     const { parts, escapes } = cleanName(member.linkName ?? '');
     const last = parts.pop();
-    if (escapes || last === undefined) throw refused(member.name, `links to ${JSON.stringify(member.linkName)}, outside`);
+    if (escapes || last === undefined)
+      throw refused(member.name, `links to ${JSON.stringify(member.linkName)}, outside`);
     const { names, nodes } = tree.walk(parts, member.name);
-    const there = nodes.at(-1);
-    const found = there?.children.get(last);
+    const found = nodes.at(-1)?.children.get(last);
     const entry = draftOf(path, member);
+    const target = found ? tree.inodeOf(found).path : [...names, last].join('/');
+    if (target.startsWith(`${path}/`)) throw refused(member.name, `links to ${target}, which it replaces`);
     if (found) {
-      const inode = tree.inodeOf(found);
-      if (inode.type === 'directory' || inode.type === 'whiteout')
-        throw refused(member.name, `links to ${inode.path}, a ${inode.type}`);
-      const existing = parent.children.get(name);
-      if (existing && tree.inodeOf(existing) === inode) return; // they share it already
-      if (inode.path.startsWith(`${path}/`)) throw refused(member.name, `links to ${inode.path}, which it replaces`);
-      const { path: link, mode, uid, gid, size, mtime } = inode;
-      Object.assign(entry, { mode, uid, gid, size, mtime, link });
-      delete entry.xattrs; // the inode's own
-      if (existing) drop(parent, name);
-      tree.put(parent, name, entry);
-      tree.linked(entry, inode);
-      return operations.make(entry, inode);
+      linkInside(parent, name, entry, tree.inodeOf(found));
+      return;
     }
-    entry.link = [...names, last].join('/');
-    if (nodes.some((node) => node?.entry.opaque)) throw refused(member.name, `links to ${entry.link}, which is hidden`);
-    if (nodes.includes(undefined) && hiddenByWhiteout(names))
-      throw refused(member.name, `links to ${entry.link}, which is hidden`);
-    if (entry.link === path || entry.link.startsWith(`${path}/`))
-      throw refused(member.name, `links to ${entry.link}, which it replaces`);
+    if (target === path) throw refused(member.name, 'links to itself');
+    if (nodes.some((node) => node?.entry.opaque) || passesWhiteout(names))
+      throw refused(member.name, `links to ${target}, which this layer hides`);
+    entry.link = target;
     entry.linksBelow = true;
     replace(parent, name, entry);
   }
 
-  function hiddenByWhiteout(names: readonly string[]): boolean {
+  function linkInside(parent: LayerDirectory, name: string, entry: Draft, inode: Draft): void {
+    if (inode.type === 'directory' || inode.type === 'whiteout')
+      throw refused(entry.path, `links to ${inode.path}, a ${inode.type}`);
+    const existing = parent.children.get(name);
+    if (existing && tree.inodeOf(existing) === inode) return; // they share it already
+    const { path: link, mode, uid, gid, size, mtime } = inode;
+    Object.assign(entry, { mode, uid, gid, size, mtime, link });
+    delete entry.xattrs; // the inode's own
+    if (existing) drop(parent, name);
+    tree.put(parent, name, entry);
+    tree.linked(entry, inode);
+    operations.make(entry, inode);
+  }
+
+  function passesWhiteout(names: readonly string[]): boolean {
     let node = tree.root;
     for (const name of names) {
       const next = node.children.get(name);
@@ -225,6 +213,24 @@ function draftOf(path: string, member: TarEntry): Draft {
 
 function isID(id: number): boolean {
   return Number.isInteger(id) && id >= 0 && id < 0xffff_ffff;
+}
+
+/** Overlay file systems read a 0/0 character device as a whiteout, so that is what it is for every driver. */
+function isOverlayWhiteout({ type, device }: TarEntry): boolean {
+  return type === 'character' && device?.major === 0 && device.minor === 0;
+}
+
+function leafOf(path: string, member: TarEntry, position: TarPosition): Draft {
+  const entry = draftOf(path, member);
+  const { type, device, sparse } = member;
+  if (type === 'symlink') entry.link = symlinkTarget(member);
+  if (device && (type === 'character' || type === 'block')) entry.device = device;
+  if (type !== 'file') return entry;
+  entry.size = member.size;
+  const { dataOffset: offset, storedSize: length } = position;
+  if (sparse) entry.data = { offset, length, sparse };
+  else if (length > 0) entry.data = { offset, length };
+  return entry;
 }
 
 function symlinkTarget({ name, linkName }: TarEntry): string {

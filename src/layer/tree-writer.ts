@@ -33,8 +33,8 @@ import {
 } from './metadata.ts';
 import { baseOf, parentOf } from './names.ts';
 import { OpenDirectories, openDirectoryAt, pathAt } from './open-directories.ts';
-import { clearDirectory, removeTreeAt } from './remove-tree.ts';
 import type { LayerSink } from './read-layer.ts';
+import { clearDirectory, removeTreeAt } from './remove-tree.ts';
 import type { TocEntry } from './toc.ts';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
@@ -86,38 +86,38 @@ export class TreeWriter implements LayerSink, Disposable {
     const name = baseOf(entry.path);
     switch (entry.type) {
       case 'file':
-        return this.#openFile(entry, parent, name);
+        this.#openFile(entry, parent, name);
+        break;
       case 'directory':
-        return this.#makeDirectory(entry, parent, name);
+        this.#makeDirectory(entry, parent, name);
+        break;
       case 'symlink':
         this.#replacing(parent, name, () => symlinkAt(entry.link as string, parent, name));
-        return this.#describe(entry, parent, name);
+        this.#describe(entry, parent, name);
+        break;
       case 'hardlink':
-        return this.#makeLink(entry, inode, parent, name);
+        this.#makeLink(entry, inode, parent, name);
+        break;
       case 'whiteout':
-        if (this.#merged) return removeTreeAt(parent, name);
-        return mknodAt(parent, name, S_IFCHR, 0n);
+        if (this.#merged) removeTreeAt(parent, name);
+        else mknodAt(parent, name, S_IFCHR, 0n);
+        break;
       case 'fifo':
         this.#replacing(parent, name, () => mknodAt(parent, name, S_IFIFO | entry.mode, 0n));
-        return this.#describe(entry, parent, name);
+        this.#describe(entry, parent, name);
+        break;
       case 'character':
       case 'block':
-        return this.#makeDevice(entry, parent, name);
+        this.#makeDevice(entry, parent, name);
+        break;
     }
   }
 
   /** The next bytes of the file made last. */
   data(chunk: Uint8Array): void {
     if (!this.#file) return;
-    if (!this.#file.entry.data?.sparse) return writeFully(this.#file.fd, chunk);
-    for (let at = 0; at < chunk.length; ) {
-      const run = this.#runs[0] as SparseRun;
-      const length = Math.min(run.length, chunk.length - at);
-      writeFully(this.#file.fd, chunk.subarray(at, at + length), run.offset);
-      at += length;
-      if (length < run.length) this.#runs[0] = { offset: run.offset + length, length: run.length - length };
-      else this.#runs.shift();
-    }
+    if (this.#file.entry.data?.sparse) this.#writeRuns(this.#file.fd, chunk);
+    else writeFully(this.#file.fd, chunk);
   }
 
   endEntry(): void {
@@ -165,9 +165,21 @@ export class TreeWriter implements LayerSink, Disposable {
     if (entry.data?.sparse) this.#runs = entry.data.sparse.filter((run) => run.length > 0);
   }
 
+  #writeRuns(fd: number, chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      const run = this.#runs[0] as SparseRun;
+      const length = Math.min(run.length, chunk.length - at);
+      writeFully(fd, chunk.subarray(at, at + length), run.offset);
+      at += length;
+      if (length < run.length) this.#runs[0] = { offset: run.offset + length, length: run.length - length };
+      else this.#runs.shift();
+    }
+  }
+
   #makeDirectory(entry: TocEntry, parent: number, name: string): void {
     try {
-      return mkdirAt(parent, name, 0o700); // the rest comes in finish()
+      mkdirAt(parent, name, 0o700); // the rest comes in finish()
+      return;
     } catch (error) {
       if (!isErrno(error, 'EEXIST') || !this.#merged) throw error;
     }
@@ -198,7 +210,8 @@ export class TreeWriter implements LayerSink, Disposable {
       if (!lower) return; // settled later
       const source = lower(entry.link as string);
       if (source === undefined) throw missingTarget(entry);
-      return copyUp(source, parent, name, this.#options.ownership, this.skipped);
+      copyUp(source, parent, name, this.#options.ownership, this.skipped);
+      return;
     }
     if (inode?.linksBelow && !this.#merged && !lower) return;
     const target = (inode?.path ?? entry.link) as string;
