@@ -73,8 +73,12 @@ export class Exchange {
     this.send(status, { 'content-type': 'application/json', ...headers }, Buffer.from(JSON.stringify(value)));
   }
 
-  /** The request's body from here on: a client that waits for `100 Continue` gets it now, when it may send. */
+  /**
+   * The request's body from here on: a client that waits for `100 Continue` gets it now, when it may send. Once it has sent all, it is we
+   * who take long (syncing a large file), and the connection may be silent.
+   */
   body(): IncomingMessage {
+    this.request.once('end', () => this.request.socket.setTimeout(0)); // node:http sets it again for the next request
     if (this.request.headers.expect !== undefined) this.response.writeContinue();
     return this.request;
   }

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOf } from '../../src/oci/index.ts';
-import { type Policy, type RunningRegistry, removeUser, setUser, startRegistry } from '../../src/registry/index.ts';
+import {
+  type AccessRecord,
+  type Policy,
+  type RunningRegistry,
+  removeUser,
+  setUser,
+  startRegistry,
+} from '../../src/registry/index.ts';
 import { type Caller, callerOf, type Image } from './caller.ts';
 
 let folder: string;
@@ -187,4 +194,25 @@ test('plain HTTP is for loopback unless it is asked for', async () => {
   await assert.rejects(startRegistry({ host: '0.0.0.0' }), /plain HTTP on 0\.0\.0\.0/);
   await using registry = await startRegistry({ host: '0.0.0.0', plainHttp: true });
   assert.equal((await callerOf(registry.url)('GET', '/v2/')).status, 200);
+});
+
+test('a registry with tls auto answers those who trust its authority', async () => {
+  const home = join(folder, 'tls');
+  await using registry = await startRegistry({ folder: home, tls: 'auto' });
+  const ca = registry.certificate?.ca as string;
+  assert.equal((await callerOf(registry.url, { ca })('GET', '/v2/')).status, 200);
+  await assert.rejects(callerOf(registry.url)('GET', '/v2/'));
+});
+
+test('every request leaves one record, without its password', async () => {
+  const records: AccessRecord[] = [];
+  await using registry = await startRegistry({ auth: { htpasswd }, log: (record) => records.push(record) });
+  await as(registry, 'ann')('GET', '/v2/a/manifests/none?x=1');
+  await callerOf(registry.url)('GET', '/v2/');
+  const seen = records.map(({ method, path, status, user, complete }) => ({ method, path, status, user, complete }));
+  assert.deepEqual(seen, [
+    { method: 'GET', path: '/v2/a/manifests/none?x=1', status: 404, user: 'ann', complete: true },
+    { method: 'GET', path: '/v2/', status: 401, user: undefined, complete: true },
+  ]);
+  assert.ok(!JSON.stringify(records).includes('secret'));
 });
