@@ -147,7 +147,8 @@ export function parseFlags(argv: readonly string[], flags: Flags, { interspersed
         const letter = letters.shift() as string;
         const key = names.get(`-${letter}`);
         if (key === undefined) {
-          if (letter !== 'h') throw new UsageError(`unknown shorthand flag: '${letter}' in ${text}`);
+          if (letter !== 'h')
+            throw new UsageError(`unknown shorthand flag: '${letter}' in -${letter}${letters.join('')}`);
           help = true;
           continue;
         }
@@ -162,7 +163,7 @@ export function parseFlags(argv: readonly string[], flags: Flags, { interspersed
           set(key, letters.join(''), shown);
           return 0;
         } else if (at + 1 >= argv.length) {
-          throw new UsageError(`flag needs an argument: '${letter}' in ${text}`);
+          throw new UsageError(`flag needs an argument: '${letter}' in -${letter}`);
         } else {
           set(key, argv[at + 1] as string, shown);
           return 1;

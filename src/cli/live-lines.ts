@@ -15,10 +15,12 @@ interface Line {
 }
 
 const FRAME = 66; // milliseconds between redraws
+const MEASURE = 200; // columns for comparing texts
 
 /** Draws at most fifteen times a second; disposing draws the last state and leaves the cursor below it. */
 export function openLiveLines(io: Io): LiveLines {
   const lines = new Map<string, Line>();
+  const gone = new Map<string, string>(); // what scrolled away, in its last words
   let above: string[] = [];
   let drawn: readonly string[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -27,7 +29,7 @@ export function openLiveLines(io: Io): LiveLines {
     timer = undefined;
     // The last column stays free: some terminals wrap as soon as it is written.
     const columns = Math.max(io.columns - 1, 1);
-    settle(lines, above, Math.max(io.rows - 2, 1), columns);
+    settle({ lines, gone, above }, Math.max(io.rows - 2, 1), columns);
     const now = liveTexts(lines, Math.max(io.rows - 2, 1), columns);
     const texts = [...above, ...now];
     const clear = heightOf(drawn, Math.max(io.columns, 1));
@@ -43,6 +45,8 @@ export function openLiveLines(io: Io): LiveLines {
 
   return {
     set(key, text, settled) {
+      if (settled && gone.get(key) === text(MEASURE)) return;
+      gone.delete(key);
       lines.set(key, { text, settled });
       schedule();
     },
@@ -59,11 +63,16 @@ export function openLiveLines(io: Io): LiveLines {
 }
 
 /** Moves settled lines, oldest first, to those that stay above, until the rest fits into `rows`. */
-function settle(lines: Map<string, Line>, above: string[], rows: number, columns: number): void {
+function settle(
+  { lines, gone, above }: { lines: Map<string, Line>; gone: Map<string, string>; above: string[] },
+  rows: number,
+  columns: number,
+): void {
   for (const [key, { text, settled }] of lines) {
     if (lines.size <= rows) return;
     if (!settled) continue;
     above.push(fitWidth(text(columns), columns));
+    gone.set(key, text(MEASURE));
     lines.delete(key);
   }
 }

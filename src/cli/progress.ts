@@ -18,7 +18,8 @@ interface Display extends Disposable {
 
 /** Whether standard output is a terminal that moves its cursor. */
 function canRedraw(io: Io): boolean {
-  return io.isTerminal.stdout && io.env['TERM'] !== 'dumb';
+  const { TERM } = io.env;
+  return io.isTerminal.stdout && TERM !== 'dumb';
 }
 
 /** A line a blob, redrawn in place. */
