@@ -1,3 +1,7 @@
+export { checkSnapshots, type SnapshotFinding } from './check.ts';
+export { openSnapshotter } from './open.ts';
+export { type ProbeResult, probeDrivers } from './probe.ts';
+export { repairSnapshots } from './repair.ts';
 export type {
   ActiveSnapshot,
   LayerInput,
@@ -7,3 +11,4 @@ export type {
   Snapshotter,
   SnapshotUsage,
 } from './snapshotter.ts';
+export { emptyTrash } from './trash.ts';

@@ -1,0 +1,31 @@
+import { overlayDriver } from './drivers/overlay.ts';
+import { vfsDriver } from './drivers/vfs.ts';
+import { openFolder } from './folder.ts';
+import type { Snapshotter } from './snapshotter.ts';
+
+/** A way to store snapshots, as a choice. */
+export interface DriverChoice {
+  readonly name: string;
+  open(root: string): Snapshotter;
+  /** Throws why it does not work on this state folder. */
+  probe(root: string): Promise<void>;
+}
+
+/** All that this program knows, the best first. */
+export const DRIVERS: readonly DriverChoice[] = [
+  {
+    name: 'overlay',
+    open: overlayDriver,
+    async probe(root) {
+      const { probeOverlay } = await import('./drivers/overlay-probe.ts');
+      probeOverlay(openFolder(root, 'overlay').path);
+    },
+  },
+  {
+    name: 'vfs',
+    open: vfsDriver,
+    async probe(root) {
+      openFolder(root, 'vfs'); // a folder that can be written is all it takes
+    },
+  },
+];
