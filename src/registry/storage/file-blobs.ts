@@ -13,7 +13,7 @@ import { uploadSessions } from './upload-sessions.ts';
  */
 export async function fileBlobs(folder: string, { durable = true }: { durable?: boolean } = {}): Promise<BlobStorage> {
   await mkdir(join(folder, 'blobs'), { recursive: true, mode: 0o700 });
-  const sessions = await uploadSessions(join(folder, 'uploads'));
+  const sessions = await uploadSessions(join(folder, 'uploads'), { durable });
   const known = new Set<string>();
 
   /** The folder that a blob's file lies in, there durably. */
@@ -59,7 +59,7 @@ export async function fileBlobs(folder: string, { durable = true }: { durable?: 
       let placed = false;
       try {
         const signal = new AbortController().signal;
-        const { end, complete } = await receive(source, file.fd, 0, { hash, limits, signal });
+        const { end, complete } = await receive(source, file.fd, 0, { hash, limits, durable, signal });
         if (!complete) return undefined;
         const actual: Digest = `${algorithm}:${hash.digest('hex')}`;
         if (actual !== digest) throw new DigestMismatch('upload', digest, actual);
@@ -76,7 +76,7 @@ export async function fileBlobs(folder: string, { durable = true }: { durable?: 
     startUpload: (repository, algorithm) => sessions.start(repository, algorithm),
     findUpload: (id) => sessions.find(id),
     append: (id, source, limits) => sessions.append(id, source, limits),
-    finishUpload: (id, digest) => sessions.finish(id, digest, { durable, place }),
+    finishUpload: (id, digest) => sessions.finish(id, digest, place),
     cancelUpload: (id) => sessions.cancel(id),
     expireUploads: (before) => sessions.expire(before),
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto';
-import { writev } from 'node:fs';
+import { fdatasync, writev } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { EngineError } from '../../std/index.ts';
 import type { ReceiveLimits } from './blobs.ts';
@@ -8,6 +8,10 @@ const BATCH = 1 << 20; // what one write takes
 const HIGH = 4 << 20; // what may wait in memory before the sender is paused
 const MANY = 512; // chunks: tiny ones cost more than their bytes
 const WATCH_INTERVAL = 10_000;
+const SYNC_EVERY = 32 << 20;
+
+/** One at a time for all uploads: the others need libuv's few threads. */
+let syncingEarly = false;
 
 /** Where a file ends now, and whether the source ended on its own. */
 export interface Received {
@@ -18,13 +22,13 @@ export interface Received {
 /**
  * Writes `source` to the file from `start` on, hashing as it passes: one large write at a time, in order, so that whatever moment the
  * process dies at, the file is a prefix of what was sent; the next batch gathers meanwhile. A source that breaks off is no error.
- * `signal` ends it as if the source had broken off. Throws what writing throws, and ResourceExhausted beyond the limits.
+ * `durable` starts the disk early, so that the caller's sync at the end has little left to wait for. `signal` ends it as if the source had broken off. Throws what writing throws, and ResourceExhausted beyond the limits.
  */
 export function receive(
   source: Readable,
   fd: number,
   start: number,
-  { hash, limits, signal }: { hash: Hash; limits: ReceiveLimits; signal: AbortSignal },
+  { hash, limits, durable, signal }: { hash: Hash; limits: ReceiveLimits; durable: boolean; signal: AbortSignal },
 ): Promise<Received> {
   return new Promise((resolve, reject) => {
     let queue: Buffer[] = [];
@@ -35,6 +39,8 @@ export function receive(
     let ended = false;
     let complete = false;
     let failure: unknown;
+    let synced = start;
+    let syncing = false;
 
     const stop = (isComplete: boolean): void => {
       if (ended) return;
@@ -69,7 +75,7 @@ export function receive(
     const pump = (): void => {
       if (writing) return;
       if (failure !== undefined) {
-        reject(failure);
+        if (!syncing) reject(failure); // until then the descriptor is in use
       } else if (queued > 0 && (ended || queued >= BATCH || queue.length >= MANY)) {
         const batch = queue;
         const size = queued;
@@ -81,11 +87,25 @@ export function receive(
           if (error) return fail(error);
           end += size;
           if (!ended) source.resume();
+          if (durable && !ended && end - synced >= SYNC_EVERY) syncEarly();
           pump();
         });
-      } else if (ended) {
+      } else if (ended && !syncing) {
         resolve({ end, complete });
       }
+    };
+
+    const syncEarly = (): void => {
+      if (syncingEarly) return;
+      syncingEarly = true;
+      syncing = true;
+      synced = end;
+      fdatasync(fd, (error) => {
+        syncingEarly = false;
+        syncing = false;
+        if (!error) return pump();
+        fail(error); // a disk's error is told once: the sync at the end would know nothing of it
+      });
     };
 
     let seen = start;

@@ -29,7 +29,8 @@ export interface UploadSessions {
     source: Readable,
     limits: ReceiveLimits & { readonly expectedOffset?: number },
   ): Promise<Appended & { readonly misplaced?: boolean }>;
-  finish(id: string, digest: Digest, blob: BlobPlacing): Promise<number>;
+  /** `place` makes the finished file a blob. */
+  finish(id: string, digest: Digest, place: (path: string, digest: Digest) => Promise<void>): Promise<number>;
   cancel(id: string): Promise<void>;
   expire(before: number): Promise<number>;
   /** An open file for one request that needs no session. */
@@ -38,18 +39,12 @@ export interface UploadSessions {
   stop(): Promise<void>;
 }
 
-/** How a finished file becomes a blob. */
-export interface BlobPlacing {
-  readonly durable: boolean;
-  place(path: string, digest: Digest): Promise<void>;
-}
-
 /**
  * Upload sessions, each a file of bytes `<id>.data` and a record `<id>.json` in `folder`. The file's length is the session's offset, so that
  * nothing needs to be written beside the bytes and a session goes on after a crash. Node can't keep a hash's state: it is made again by
  * reading where this process did not see all bytes.
  */
-export async function uploadSessions(folder: string): Promise<UploadSessions> {
+export async function uploadSessions(folder: string, { durable }: { durable: boolean }): Promise<UploadSessions> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const running = new Map<string, Running>();
   const dataOf = (id: string): string => join(folder, `${id}.data`);
@@ -102,13 +97,13 @@ export async function uploadSessions(folder: string): Promise<UploadSessions> {
         }
         await catchUp(session, file, size);
         session.hashed = -1; // until all that was hashed is also written
-        const { end, complete } = await receive(source, file.fd, size, { hash: session.hash, limits, signal });
+        const { end, complete } = await receive(source, file.fd, size, { hash: session.hash, limits, durable, signal });
         session.hashed = end;
         return { offset: end, complete };
       });
     },
 
-    async finish(id, digest, { durable, place }) {
+    async finish(id, digest, place) {
       const session = await require(id);
       return await exclusively(session, async () => {
         let size: number;
