@@ -11,7 +11,7 @@ export { type LayerOperations, type LayerResolver, layerResolver } from './resol
 export { type PendingLayer, settleLayer } from './settle.ts';
 export type { LayerSource } from './source.ts';
 export type { Change, LayerNodeType, Toc, TocEntry } from './toc.ts';
-export { readTocFile, writeTocFile } from './toc-file.ts';
+export { readTocFile, readTocHeader, writeTocFile } from './toc-file.ts';
 export { closeWorkers, type UnpackRequest, unpackLayer } from './unpack.ts';
 export type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
 export { isKeptXattr } from './xattrs.ts';

@@ -108,7 +108,7 @@ export class LayerTree {
 
   /** The path of a new name in `parent`, within limits. */
   pathFor(parent: LayerDirectory, name: string, entryName: string): string {
-    const path = joinPath(parent.entry.path, name);
+    const path = sharedPath(parent.entry.path, name, entryName);
     if (path.length > this.limits.pathLength) throw tooLarge(entryName, `is longer than ${this.limits.pathLength}`);
     if (name.length * 3 > NAME_MAX && Buffer.byteLength(name) > NAME_MAX)
       throw refused(entryName, `has a part longer than ${NAME_MAX} bytes`);
@@ -167,6 +167,16 @@ export class LayerTree {
 /** An ancestor that the layer does not name itself. */
 export function impliedDirectory(path: string): Draft {
   return { path, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n, implied: true };
+}
+
+/** `parent/name`, cut out of the archive's own text where that says the same: strings put together cost more memory. */
+function sharedPath(parent: string, name: string, text: string): string {
+  const end = text.endsWith('/') ? text.length - 1 : text.length;
+  const start = end - name.length - (parent === '' ? 0 : parent.length + 1);
+  const isThere =
+    text.startsWith(name, end - name.length) &&
+    (parent === '' || (start >= 0 && text.startsWith(parent, start) && text[end - name.length - 1] === '/'));
+  return isThere ? text.slice(start, end) : joinPath(parent, name);
 }
 
 /** Below an opaque directory there is nothing in lower layers that implied directories could take metadata from. */

@@ -60,6 +60,25 @@ export async function readTocFile(path: string): Promise<Toc | undefined> {
   return { diffID: header.diffID, size: header.size, entries };
 }
 
+/** Only what the table says of the layer as a whole; undefined where there is none. Cheap: reads no further than its first line. */
+export async function readTocHeader(path: string): Promise<Pick<Toc, 'diffID' | 'size'> | undefined> {
+  const input = createReadStream(path, { highWaterMark: 4096 });
+  try {
+    const text = input.pipe(createZstdDecompress());
+    input.on('error', (error) => text.destroy(error));
+    for await (const line of linesOf(text)) {
+      const { diffID, size } = parseHeader(line, path);
+      return { diffID, size };
+    }
+    return undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  } finally {
+    input.destroy();
+  }
+}
+
 function parseHeader(line: string, path: string): Header {
   const header = JSON.parse(line) as Header;
   if (header.toc !== VERSION) {

@@ -7,6 +7,9 @@ import type { FromWorker } from './unpack-worker.ts';
 /** How long a worker without work stays: the layers of one image come in quick succession. */
 const IDLE = 2_000; // milliseconds
 
+/** Chunks of a layer die young: collected early, they keep a worker some 60 MB smaller at no loss of speed. */
+const NURSERY = { maxYoungGenerationSizeMb: 8 };
+
 /** A worker for one job; disposing gives it back. */
 export interface LentWorker extends Disposable {
   readonly worker: Worker;
@@ -90,7 +93,7 @@ async function endWorker(worker: Worker): Promise<void> {
 /** libuv's pool takes its umask from the thread that starts it, so it must be there before a worker takes one of its own. */
 async function startWorker(): Promise<Worker> {
   await stat('/');
-  const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'));
+  const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'), { resourceLimits: NURSERY });
   worker.setMaxListeners(0);
   return worker;
 }
