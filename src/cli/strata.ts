@@ -7,19 +7,14 @@ if (major < 24 || (major === 24 && minor < 15)) {
   );
   process.exitCode = 125;
 } else {
-  start().catch((error: unknown) => {
+  run().catch((error: unknown) => {
     process.stderr.write(`strata: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(125);
   });
 }
 
-async function start(): Promise<void> {
-  const [{ main }, { processIo }, { program }, { wiring }] = await Promise.all([
-    import('./main.ts'),
-    import('./io.ts'),
-    import('./verbs.ts'),
-    import('./wiring.ts'),
-  ]);
+async function run(): Promise<void> {
+  const { start } = await import('./start.ts');
   // Idle sockets and a waiting standard input would keep the process alive; everything is written out by now.
-  process.exit(await main(process.argv.slice(2), processIo(), program, wiring));
+  process.exit(await start());
 }

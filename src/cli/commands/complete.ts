@@ -1,13 +1,23 @@
-import { type Command, command } from '../command.ts';
-import { completeWords } from '../completion.ts';
+import { type Command, type CommandContext, command } from '../command.ts';
+import { completeWords, type Names } from '../completion.ts';
 
 /** What the completion scripts call: one offered word a line, its meaning after a tab; `:files` stands for the shell's own file names. */
 export const complete: Command = command({
   args: '[WORD...]',
   interspersed: false,
-  async run({ args, program, print }) {
-    const { words, files } = await completeWords(program, args, async () => []);
+  async run({ args, program, print, engine }) {
+    // A shell that waits for words is told none rather than an error.
+    const names: Names = (kind) => namesOf(kind, engine).catch(() => []);
+    const { words, files } = await completeWords(program, args, names);
     for (const { word, meaning } of words) print(meaning === undefined ? word : `${word}\t${meaning}`);
     if (files) print(':files');
   },
 });
+
+async function namesOf(kind: Parameters<Names>[0], engine: CommandContext['engine']): Promise<string[]> {
+  if (kind !== 'image') return [];
+  const { store } = await engine();
+  const { familiarReference, parseReference } = await import('../../oci/index.ts');
+  const records = await store.images.list();
+  return records.flatMap(({ name }) => (name === undefined ? [] : familiarReference(parseReference(name))));
+}
