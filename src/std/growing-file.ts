@@ -83,7 +83,7 @@ export class GrowingFile {
     for (let at = offset; ; ) {
       const state = Atomics.load(this.#state, STATE); // before the size: what is finished has its last size
       const available = Number(Atomics.load(this.#available, AVAILABLE));
-      if (state === FAILED) throw new EngineError('Unavailable', `${this.path} was given up by its writer`);
+      if (state === FAILED) throw this.#givenUp();
       if (at < available) {
         const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, available - at));
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
@@ -103,10 +103,16 @@ export class GrowingFile {
     try {
       return await open(this.path, 'r');
     } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      if (Atomics.load(this.#state, STATE) === FAILED) throw this.#givenUp();
       const moved = this.movedTo;
-      if (moved === undefined || !isErrno(error, 'ENOENT')) throw error;
+      if (moved === undefined) throw error;
       return open(moved, 'r');
     }
+  }
+
+  #givenUp(): EngineError {
+    return new EngineError('Unavailable', `${this.path} was given up by its writer`);
   }
 
   #end(state: number): void {

@@ -52,7 +52,7 @@ export async function collecting<Result>(
 ): Promise<Result> {
   using _lock = await lockState(root, 'collection');
   await using _marker = await markCollecting(root);
-  return work(await tick());
+  return await work(await tick()); // not before it ends: both are let go on the way out
 }
 
 /** A millisecond that began after this was called, so that what was touched before has an earlier one. */

@@ -67,7 +67,7 @@ export function openContent(root: string): ContentStore {
     async touch(digest) {
       const path = blobPath(root, digest);
       using _lock = await lockState(root, 'content', { mode: 'shared' });
-      return touchFile(path);
+      return await touchFile(path); // under the lock
     },
 
     async *list() {

@@ -23,10 +23,10 @@ export function openIngest(
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Ingest | ExistingBlob> {
   const { digest } = expected;
-  const folder = join(place.root, 'ingests', digest ? digestFileName(digest) : randomUUID());
+  const folder = join(place.root, 'ingests', digest === undefined ? randomUUID() : digestFileName(digest));
   return onDisk(`writing ${digest ?? 'a blob'}`, async () => {
     for (;;) {
-      const before = digest && (await findExisting(place, digest));
+      const before = digest === undefined ? undefined : await findExisting(place, digest);
       if (before) return before;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const data = join(folder, 'data');
@@ -38,7 +38,7 @@ export function openIngest(
         throw error;
       }
       try {
-        const meanwhile = digest && (await findExisting(place, digest));
+        const meanwhile = digest === undefined ? undefined : await findExisting(place, digest);
         if (meanwhile) {
           await removeIngest(folder);
           await file.close();

@@ -27,6 +27,7 @@ export async function sweepLayers(
   for await (const diffID of store.layers.list()) {
     if (only && !only.has(diffID)) continue;
     signal?.throwIfAborted();
+    using _records = await lockState(store.root, 'layers');
     using _lock = await lockState(store.root, 'content');
     const { leased } = await lookAgain(store, marks);
     if (leased || !marks.reach.chainsKnown) return;

@@ -8,7 +8,7 @@ import { ASIDE, namesIn } from './state.ts';
 import { emptyTrash } from './trash.ts';
 
 /** Files made aside live for milliseconds: an hour later their makers are gone. */
-const ASIDE_AGE = 3_600_000;
+export const ASIDE_AGE: number = 3_600_000;
 const INGEST_AGE = 24 * 3_600_000;
 
 /** What a crash left: waste, named by its path. */
@@ -26,7 +26,7 @@ export async function sweepLeftovers(root: string, ingestAge: number = INGEST_AG
 
 /** Finds what {@link sweepLeftovers} would remove, but for the trash. */
 export async function* findLeftovers(root: string, ingestAge: number = INGEST_AGE): AsyncGenerator<Leftover, void> {
-  for (const folder of ['', 'ingests', 'leases', 'blobs/sha256', 'blobs/sha512', 'layers/by-blob']) {
+  for await (const folder of foldersWithAsides(root)) {
     for await (const name of namesIn(join(root, folder))) {
       const path = join(root, folder, name);
       if (name.includes(ASIDE)) {
@@ -41,6 +41,11 @@ export async function* findLeftovers(root: string, ingestAge: number = INGEST_AG
       }
     }
   }
+}
+
+async function* foldersWithAsides(root: string): AsyncGenerator<string, void> {
+  yield* ['', 'ingests', 'leases', 'blobs/sha256', 'blobs/sha512'];
+  for await (const name of namesIn(join(root, 'layers'))) yield join('layers', name);
 }
 
 export async function removeLeftover({ path, kind }: Leftover): Promise<void> {
