@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -308,6 +309,22 @@ test('the program itself ends quietly when its reader goes away', async () => {
   });
   await once(child, 'close');
   assert.match(err, /^(141|0)\n$/);
+});
+
+test('output that could not be written is a failure', {
+  skip: existsSync('/dev/full') ? false : 'no /dev/full here',
+}, () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { status, stderr } = spawnSync(process.execPath, [entry, '--help'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /^strata: ENOSPC/);
+  } finally {
+    closeSync(full);
+  }
 });
 
 test('the program prints its version and refuses what it does not know', () => {

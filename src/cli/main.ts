@@ -27,16 +27,19 @@ export async function main(argv: readonly string[], io: Io, program: Program, wi
 
   const started: Started = { help: `${program.name} --help`, debug: false };
   const session: Session = { io, program, wiring, output, signal: abort.signal, started, takers };
-  const work = dispatch(argv, session).catch((error: unknown) => {
-    const stopped: unknown = abort.signal.aborted ? abort.signal.reason : undefined;
+  const tell = (error: unknown): number => {
+    const stopped: unknown = abort.signal.reason;
     const told = stopped instanceof Interrupted || stopped instanceof OutputClosed ? stopped : error;
     const text = describeError(told, { program: program.name, help: started.help, debug: started.debug });
     if (text !== undefined) output.warn(text);
     return exitCodeOf(told, started.failure);
-  });
-  const code = await Promise.race([work, killed]);
+  };
+  const work = dispatch(argv, session).catch(tell);
+  let code = await Promise.race([work, killed]);
   await Promise.all([flush(io.stdout), flush(io.stderr)]);
-  return abort.signal.reason instanceof OutputClosed && code === 0 ? exitCodeOf(abort.signal.reason) : code;
+  // What is written last fails last: success is not success when nobody got it.
+  if (code === 0 && output.failure() !== undefined) code = tell(output.failure());
+  return code;
 }
 
 /** What is known of the verb so far, for whoever must tell how it failed. */
@@ -170,31 +173,35 @@ function parseVerbFlags(
 interface Printer {
   print(line: string): void;
   warn(line: string): void;
+  /** Why standard output takes nothing any more. */
+  failure(): unknown;
 }
 
-/** Lines for people. A closed standard output aborts what runs; a closed standard error is nobody's failure. */
+/** Lines for people. A standard output that fails aborts what runs; a closed standard error is nobody's failure. */
 function printer(io: Io, abort: AbortController): Printer {
-  let closed = false;
+  let failure: unknown;
   io.stdout.on('error', (error: unknown) => {
-    closed = true;
-    abort.abort(isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error);
+    failure ??= isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error;
+    abort.abort(failure);
   });
   io.stderr.on('error', () => {});
   const line = (text: string, terminal: boolean): Buffer => encodeName(`${terminal ? printable(text) : text}\n`);
   return {
     print(text) {
-      if (closed) throw abort.signal.reason;
+      if (failure !== undefined) throw failure;
       io.stdout.write(line(text, io.isTerminal.stdout));
     },
     warn(text) {
       io.stderr.write(line(text, io.isTerminal.stderr));
     },
+    failure: () => failure,
   };
 }
 
 function flush(stream: Io['stdout']): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableEnded) resolve();
-    else stream.write('', () => resolve());
+    // An error event comes a turn after its write.
+    if (stream.destroyed || stream.writableEnded) setImmediate(resolve);
+    else stream.write('', () => setImmediate(resolve));
   });
 }
