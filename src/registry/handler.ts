@@ -72,8 +72,9 @@ export function registryHandler(
     response.on('error', () => {});
     response.setHeader('docker-distribution-api-version', 'registry/2.0');
     answer(registry, { login, needsLogin, request, response, trace }).catch((error: unknown) => {
-      trace.error = error;
-      sendProblem(request, response, protocolErrorOf(error));
+      const problem = protocolErrorOf(error);
+      if (problem.status >= 500) trace.error = error;
+      sendProblem(request, response, problem);
     });
   };
 }

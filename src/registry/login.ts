@@ -1,9 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ProtocolError } from './errors.ts';
 import type { PasswordFile } from './htpasswd.ts';
 import { LoginThrottle } from './login-throttle.ts';
 import type { Caller } from './policy.ts';
+import { quickHmac } from './quick-hmac.ts';
 
 const REMEMBERED = 1000;
 const REMEMBERED_FOR = 10 * 60_000;
@@ -26,7 +27,7 @@ export const noLogin: Login = { challenge: 'Basic realm="registry"', caller: asy
  * that only this process has, together with the hash that it fitted: a changed or removed user is out at once.
  */
 export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?: string } = {}): Login {
-  const key = randomBytes(32);
+  const markOf = quickHmac(randomBytes(32));
   const remembered = new Map<string, { readonly hash: string; readonly until: number }>();
   const verifying = new Map<string, Promise<boolean>>();
   const throttle = new LoginThrottle();
@@ -65,9 +66,7 @@ export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?
       if (user === '' && password === '') return {}; // what skopeo and podman send for nobody
 
       const hash = users.hashOf(user);
-      const mark = createHmac('sha256', key)
-        .update(`${hash ?? ''}\n${user}:${password}`)
-        .digest('base64');
+      const mark = markOf(`${hash ?? ''}\n${user}:${password}`);
       const known = remembered.get(mark);
       if (known && known.hash === hash && known.until > performance.now()) return { user };
 

@@ -216,3 +216,30 @@ test('every request leaves one record, without its password', async () => {
   ]);
   assert.ok(!JSON.stringify(records).includes('secret'));
 });
+
+test('a client that stands still is cut off, and what it sent is kept', async () => {
+  await using registry = await startRegistry({ limits: { idleTime: 150 } });
+  const call = callerOf(registry.url);
+  const start = (await call('POST', '/v2/a/blobs/uploads/', { headers: { 'content-length': 0 } })).headers.location;
+  const socket = connect(registry.port, '127.0.0.1').on('error', () => {});
+  socket.write(`PATCH ${start} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n0123456789`);
+  const began = performance.now();
+  await new Promise((done) => socket.on('close', done));
+  assert.ok(performance.now() - began < 2000);
+  assert.equal((await call('GET', start as string)).headers['range'], '0-9');
+});
+
+test('more uploads at once than the registry takes are asked to come later', async () => {
+  await using registry = await startRegistry({ limits: { uploads: 1 } });
+  const call = callerOf(registry.url);
+  const first = connect(registry.port, '127.0.0.1').on('error', () => {});
+  first.write(`POST /v2/a/blobs/uploads/?digest=${digestOf('abc')} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab`);
+  await sleep(50);
+  const second = await call('POST', `/v2/a/blobs/uploads/?digest=${digestOf('x')}`, { body: 'x' });
+  assert.deepEqual([second.status, second.code(), second.headers['retry-after']], [429, 'TOOMANYREQUESTS', '1']);
+  first.write('c');
+  await new Promise((done) => first.once('data', done));
+  first.destroy();
+  assert.equal((await call('POST', `/v2/a/blobs/uploads/?digest=${digestOf('x')}`, { body: 'x' })).status, 201);
+  assert.equal((await call('HEAD', `/v2/a/blobs/${digestOf('abc')}`)).status, 200);
+});
