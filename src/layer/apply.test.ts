@@ -8,7 +8,7 @@ import { hasCode } from '../std/index.ts';
 import { type AppliedLayer, type ApplyOptions, applyLayer } from './apply.ts';
 import { asRoot, describeTree, type Member, readlink, streamOf, tarOf, temporaryFolder } from './fixtures.test.ts';
 import { lowerLookup } from './lower.ts';
-import { settleLayer } from './settle.ts';
+import { NOTHING_PENDING, settleLayer } from './settle.ts';
 
 const CAPABILITY = Buffer.from('0100000200200000000000000000000000000000', 'hex'); // cap_net_raw=ep, capability.h VFS_CAP_REVISION_2
 
@@ -156,11 +156,12 @@ test(
       { name: 'copy2', type: 'hardlink', linkName: 'd/copy' },
     ];
     const done = await apply(now, members, { form: 'overlay', lower });
-    assert.deepEqual(done.pending, { impliedDirectories: [], linksBelow: [] });
+    assert.deepEqual(done.pending, NOTHING_PENDING);
     const { pending } = await apply(later, members, { form: 'overlay' });
     assert.deepEqual(pending, {
       impliedDirectories: ['', 'd'],
       linksBelow: [{ below: 'd/tool', paths: ['d/copy', 'copy2'] }],
+      whiteouts: [],
     });
     settleLayer(later, pending, lower);
     assert.deepEqual(describeTree(later), describeTree(now));
@@ -168,6 +169,34 @@ test(
     assert.deepEqual(describeTree(later), describeTree(now));
     assert.match(describeTree(now)['d'] as string, /^40750 4:0 77 /);
     assert.match(describeTree(now)['d/copy'] as string, /= copy2/);
+  },
+);
+
+test(
+  'whiteouts that hide nothing are not kept in an overlay layer, where a lone directory would list them',
+  asRoot,
+  async () => {
+    using folder = temporaryFolder();
+    const [base, now, later] = ['base', 'now', 'later'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [base, now, later]) mkdirSync(path);
+    await apply(base, [{ name: 'd/x' }]);
+    const members: Member[] = [
+      { name: 'd/.wh.x' },
+      { name: 'd/.wh.y' },
+      { name: 'new/.wh.x' },
+      { name: 'o/.wh.x' },
+      { name: 'o/.wh..wh..opq' },
+    ];
+    const lower = lowerLookup([base]);
+    await apply(now, members, { form: 'overlay', lower });
+    assert.deepEqual(Object.keys(describeTree(now)), ['', 'd', 'd/x', 'new', 'o']);
+    const { pending } = await apply(later, members, { form: 'overlay' });
+    settleLayer(later, pending, lower);
+    assert.deepEqual(describeTree(later), describeTree(now));
   },
 );
 

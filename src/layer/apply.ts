@@ -2,7 +2,7 @@ import { type ByteStream, EngineError, isErrno } from '../std/index.ts';
 import type { LayerLimits } from './layer-tree.ts';
 import type { Lower, Ownership, Skipped } from './metadata.ts';
 import { type LayerSink, readLayer } from './read-layer.ts';
-import { type PendingLayer, pendingOf } from './settle.ts';
+import { NOTHING_PENDING, type PendingLayer, pendingOf } from './settle.ts';
 import type { TocEntry } from './toc.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -59,7 +59,7 @@ export async function applyWatched(
     entries,
     size,
     opaque: entries[0]?.opaque ?? false,
-    pending: form === 'overlay' && !lower ? pendingOf(entries) : { impliedDirectories: [], linksBelow: [] },
+    pending: form === 'overlay' && !lower ? pendingOf(entries) : NOTHING_PENDING,
     skipped: writer.skipped,
   };
 }

@@ -27,9 +27,19 @@ export function tarOf(members: readonly Member[]): Buffer {
     const content = Buffer.from(one.content ?? '');
     const entry = member(one);
     const size = entry.sparse ? entry.size : content.length;
-    parts.push(encodeEntry({ ...entry, size: entry.type === 'file' ? size : 0 }), content, paddingOf(content.length));
+    const header = { ...entry, size: entry.type === 'file' ? size : 0 };
+    parts.push(one.name === '' ? namelessHeader(header) : encodeEntry(header), content, paddingOf(content.length));
   }
   return Buffer.concat([...parts, endOfArchive]);
+}
+
+/** A header that no writer makes: the name blanked out, and its one byte taken from the checksum. */
+function namelessHeader(entry: TarEntry): Buffer {
+  const block = encodeEntry({ ...entry, name: 'x' });
+  block[0] = 0;
+  const sum = Number.parseInt(block.toString('latin1', 148, 154), 8) - 'x'.charCodeAt(0);
+  block.write(sum.toString(8).padStart(6, '0'), 148, 'latin1');
+  return block;
 }
 
 /** Bytes in chunks of `size`, as a network would bring them. */

@@ -155,9 +155,19 @@ export class LayerTree {
     if (others.length > 0) this.#links.set(heir, others);
   }
 
+  /** Below an opaque directory there is nothing in lower layers: no metadata for implied directories to take, no names to hide. */
+  #forgetHidden(directory: LayerDirectory, hidden: boolean): void {
+    if (hidden) delete directory.entry.implied;
+    const below = hidden || directory.entry.opaque === true;
+    for (const child of directory.children.values()) {
+      if (isDirectory(child)) this.#forgetHidden(child, below);
+      else if (below && child.type === 'whiteout') this.#gone.add(child);
+    }
+  }
+
   /** The finished table: what was overwritten is gone. */
   entries(): TocEntry[] {
-    forgetHidden(this.root, false);
+    this.#forgetHidden(this.root, false);
     const entries: TocEntry[] = [this.root.entry];
     for (const node of this.#made) if (!this.#gone.has(node)) entries.push(entryOf(node));
     return entries;
@@ -177,13 +187,6 @@ function sharedPath(parent: string, name: string, text: string): string {
     text.startsWith(name, end - name.length) &&
     (parent === '' || (start >= 0 && text.startsWith(parent, start) && text[end - name.length - 1] === '/'));
   return isThere ? text.slice(start, end) : joinPath(parent, name);
-}
-
-/** Below an opaque directory there is nothing in lower layers that implied directories could take metadata from. */
-function forgetHidden(directory: LayerDirectory, hidden: boolean): void {
-  if (hidden) delete directory.entry.implied;
-  const below = hidden || directory.entry.opaque === true;
-  for (const child of directory.children.values()) if (isDirectory(child)) forgetHidden(child, below);
 }
 
 function tooLarge(entryName: string, why: string): EngineError {

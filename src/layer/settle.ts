@@ -13,24 +13,30 @@ export interface PendingLayer {
   readonly impliedDirectories: readonly string[];
   /** Files of lower layers that this one names again, each with all its new names. */
   readonly linksBelow: readonly { readonly below: string; readonly paths: readonly string[] }[];
+  /** Where no lower layer has the name, the whiteout has to go: a directory without a counterpart below would list it. */
+  readonly whiteouts: readonly string[];
 }
+
+export const NOTHING_PENDING: PendingLayer = { impliedDirectories: [], linksBelow: [], whiteouts: [] };
 
 /** What {@link settleLayer} has to do for a layer of these entries. */
 export function pendingOf(entries: readonly TocEntry[]): PendingLayer {
   const impliedDirectories: string[] = [];
+  const whiteouts: string[] = [];
   const links = new Map<string, { below: string; paths: string[] }>();
   for (const { path, type, link, linksBelow, implied } of entries) {
     if (implied) impliedDirectories.push(path);
+    if (type === 'whiteout') whiteouts.push(path);
     if (type !== 'hardlink' || link === undefined) continue;
     if (linksBelow) links.set(path, { below: link, paths: [path] });
     else links.get(link)?.paths.push(path);
   }
-  return { impliedDirectories, linksBelow: [...links.values()] };
+  return { impliedDirectories, linksBelow: [...links.values()], whiteouts };
 }
 
 /**
  * Completes a layer that was unpacked in form `overlay` before its lower layers: hard links to their files are copied up, directories it only
- * passes through take their metadata. `lower` as in `ApplyOptions`. May run again after a crash. Throws InvalidArgument for a link to nothing.
+ * passes through take their metadata, whiteouts of nothing go. `lower` as in `ApplyOptions`. May run again after a crash. Throws InvalidArgument for a link to nothing.
  */
 export function settleLayer(
   root: string,
@@ -51,6 +57,7 @@ export function settleLayer(
       inPlace(directories, other, (parent, name) => linkAt(from, baseOf(first), parent, name));
     }
   }
+  for (const path of pending.whiteouts) if (lower(path) === undefined) inPlace(directories, path, () => {});
   for (const path of pending.impliedDirectories) {
     const metadata = directoryBelow(lower, path);
     if (!metadata) continue;
@@ -60,7 +67,7 @@ export function settleLayer(
   return skipped;
 }
 
-/** Makes a name anew and gives its directory its times back. */
+/** Takes a name away, makes it anew, and gives its directory its times back. */
 function inPlace(directories: OpenDirectories, path: string, make: (parent: number, name: string) => void): void {
   directories.trim();
   const parent = directories.get(parentOf(path));

@@ -64,6 +64,7 @@ export class TreeWriter implements LayerSink, Disposable {
   readonly #kept = new Map<string, Metadata>();
   #file: { readonly fd: number; readonly entry: TocEntry } | undefined;
   #runs: SparseRun[] = [];
+  readonly #whiteouts = new Set<string>();
 
   constructor(root: string, options: TreeWriterOptions) {
     this.#options = options;
@@ -99,8 +100,7 @@ export class TreeWriter implements LayerSink, Disposable {
         this.#makeLink(entry, inode, parent, name);
         break;
       case 'whiteout':
-        if (this.#merged) removeTreeAt(parent, name);
-        else mknodAt(parent, name, S_IFCHR, 0n);
+        this.#makeWhiteout(entry.path, parent, name);
         break;
       case 'fifo':
         this.#replacing(parent, name, () => mknodAt(parent, name, S_IFIFO | entry.mode, 0n));
@@ -140,10 +140,12 @@ export class TreeWriter implements LayerSink, Disposable {
     this.#directories.trim();
     removeTreeAt(this.#directories.get(parentOf(entry.path)), baseOf(entry.path));
     if (entry.type === 'directory') this.#forget(entry.path);
+    if (entry.type === 'whiteout') this.#whiteouts.delete(entry.path);
   }
 
   /** Directories get their metadata last: whatever is made in them changes their times, and some modes and ACLs would be inherited. */
   finish(entries: readonly TocEntry[]): void {
+    this.#dropWhiteouts(entries);
     for (let index = entries.length - 1; index >= 0; index -= 1) {
       const entry = entries[index] as TocEntry;
       if (entry.type !== 'directory') continue;
@@ -201,6 +203,30 @@ export class TreeWriter implements LayerSink, Disposable {
       if (metadata.xattrs?.has(DEFAULT_ACL)) removeXattr(pathAt(fd, '.'), DEFAULT_ACL);
     } finally {
       close(fd);
+    }
+  }
+
+  #makeWhiteout(path: string, parent: number, name: string): void {
+    if (this.#merged) {
+      removeTreeAt(parent, name);
+      return;
+    }
+    mknodAt(parent, name, S_IFCHR, 0n);
+    this.#whiteouts.add(path);
+  }
+
+  /** Overlayfs lists a whiteout in a directory that nothing merges with: those that hide nothing must not be there. */
+  #dropWhiteouts(entries: readonly TocEntry[]): void {
+    if (this.#whiteouts.size === 0) return;
+    const { lower } = this.#options;
+    const kept = new Set<string>();
+    for (const { type, path } of entries) {
+      if (type === 'whiteout' && (!lower || lower(path) !== undefined)) kept.add(path);
+    }
+    for (const path of this.#whiteouts) {
+      if (kept.has(path)) continue;
+      this.#directories.trim();
+      removeTreeAt(this.#directories.get(parentOf(path)), baseOf(path));
     }
   }
 
@@ -277,8 +303,13 @@ export class TreeWriter implements LayerSink, Disposable {
 
   #forget(path: string): void {
     this.#directories.forget(path);
-    for (const known of this.#kept.keys()) if (known === path || known.startsWith(`${path}/`)) this.#kept.delete(known);
+    for (const known of this.#kept.keys()) if (isWithin(known, path)) this.#kept.delete(known);
+    for (const known of this.#whiteouts) if (isWithin(known, path)) this.#whiteouts.delete(known);
   }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
 }
 
 export function missingTarget(entry: Pick<TocEntry, 'path' | 'link'>): EngineError {

@@ -5,7 +5,7 @@ import { type ApplyOptions, applyWatched } from './apply.ts';
 import type { LayerLimits } from './layer-tree.ts';
 import type { Skipped } from './metadata.ts';
 import { readToc } from './read-layer.ts';
-import type { PendingLayer } from './settle.ts';
+import { NOTHING_PENDING, type PendingLayer } from './settle.ts';
 import { writeTocFile } from './toc-file.ts';
 
 /** What one unpacking does with a layer, but for where its bytes come from. Plain data. */
@@ -73,7 +73,7 @@ async function onlyToc(tar: ByteStream, { diffID, limits }: UnpackPlan, signal: 
   return {
     ...toc,
     opaque: toc.entries[0]?.opaque ?? false,
-    pending: { impliedDirectories: [], linksBelow: [] },
+    pending: NOTHING_PENDING,
     skipped: { devices: 0, xattrs: 0 },
   };
 }
