@@ -28,21 +28,24 @@ export type ChoreAnswer =
   | { readonly result: ChoreResults[Chore['kind']] }
   | { readonly failure: { readonly message: string; readonly code?: string } };
 
-/** Runs `chore` in a worker of its own; an abort ends the worker where it is. */
+/** How long (milliseconds) a worker without work stays: chores come in rows. */
+const IDLE = 1000;
+
+/** The worker that has nothing to do, and when it goes. */
+let idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout } | undefined;
+
+/** Runs `chore` in a worker; an abort ends the worker where it is. */
 export async function runChore<Kind extends Chore['kind']>(
   chore: Chore & { readonly kind: Kind },
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<ChoreResults[Kind]> {
   signal?.throwIfAborted();
-  const worker = new Worker(entryFile(import.meta.url, 'snapshot-worker'), { workerData: chore });
+  const worker = takeWorker();
   const stop = (): void => void worker.terminate();
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    const answer = await new Promise<ChoreAnswer>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', () => reject(new EngineError('Internal', `the worker for ${chore.kind} ended early`)));
-    });
+    const answer = await ask(worker, chore);
+    keep(worker);
     if ('failure' in answer) {
       const { message, code } = answer.failure;
       throw code ? Object.assign(new Error(message), { code }) : new Error(message);
@@ -54,4 +57,39 @@ export async function runChore<Kind extends Chore['kind']>(
   } finally {
     signal?.removeEventListener('abort', stop);
   }
+}
+
+async function ask(worker: Worker, chore: Chore): Promise<ChoreAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<ChoreAnswer>();
+  const ended = (): void => reject(new EngineError('Internal', `the worker for ${chore.kind} ended early`));
+  worker.once('message', resolve).once('error', reject).once('exit', ended);
+  try {
+    worker.postMessage(chore);
+    return await promise;
+  } finally {
+    // By name: taking away all listeners takes those along that Node itself needs to wake the port.
+    worker.off('message', resolve).off('error', reject).off('exit', ended);
+  }
+}
+
+function takeWorker(): Worker {
+  if (!idle) return new Worker(entryFile(import.meta.url, 'snapshot-worker'));
+  const { worker, timer } = idle;
+  idle = undefined;
+  clearTimeout(timer);
+  worker.ref();
+  return worker;
+}
+
+function keep(worker: Worker): void {
+  if (idle || worker.threadId < 0) {
+    void worker.terminate();
+    return;
+  }
+  const timer = setTimeout(() => {
+    idle = undefined;
+    void worker.terminate();
+  }, IDLE).unref();
+  worker.unref();
+  idle = { worker, timer };
 }

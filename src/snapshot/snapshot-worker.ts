@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { syncFileSystem } from '../linux/index.ts';
 import { errorMessage } from '../std/index.ts';
 import type { Chore, ChoreAnswer, ChoreResults } from './chores.ts';
@@ -32,13 +32,15 @@ function sync(path: string): void {
   }
 }
 
-async function answer(): Promise<ChoreAnswer> {
+async function answer(chore: Chore): Promise<ChoreAnswer> {
   try {
-    return { result: await run(workerData as Chore) };
+    return { result: await run(chore) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     return { failure: { message: errorMessage(error), ...(code && { code }) } };
   }
 }
 
-parentPort?.postMessage(await answer());
+parentPort?.on('message', async (chore: Chore) => {
+  parentPort?.postMessage(await answer(chore));
+});

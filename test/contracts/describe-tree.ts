@@ -4,14 +4,17 @@ import { isKeptXattr } from '../../src/layer/index.ts';
 import { readXattrs } from '../../src/linux/index.ts';
 import { decodeName, fsPath } from '../../src/std/index.ts';
 
-/** Everything about a tree that a layer carries, one line a name; equal trees give equal maps. The root's time is left out: mounts differ in it. */
-export function describeTree(root: string): Map<string, string> {
+/**
+ * Everything about a tree that a layer carries, one line a name; equal trees give equal maps. The root's time is left out: mounts
+ * differ in it. Without `identity` it does not tell which names share an inode.
+ */
+export function describeTree(root: string, { identity = true }: { identity?: boolean } = {}): Map<string, string> {
   const lines = new Map<string, string>();
   const firsts = new Map<bigint, string>();
   const visit = (path: string): void => {
     const at = path === '' ? root : `${root}/${path}`;
     const file = lstatSync(fsPath(at), { bigint: true });
-    const first = file.isDirectory() || file.nlink === 1n ? undefined : firsts.get(file.ino);
+    const first = !identity || file.isDirectory() || file.nlink === 1n ? undefined : firsts.get(file.ino);
     if (first === undefined) firsts.set(file.ino, path);
     lines.set(path, first === undefined ? describe(at, path, file) : `link to ${first}`);
     if (!file.isDirectory()) return;

@@ -477,20 +477,33 @@ export async function unpackStack(
 ): Promise<Digest> {
   const layers = await Promise.all(stack.map((members) => layerOf(members)));
   const names = chainIDs(layers.map((layer) => digestOf(layer)));
-  const inputs = layers.map((layer, i) => inputOf(on.root, layer, names[i - 1]));
-  await Promise.all(inputs.map((input, i) => on.snapshots.unpack(names[i] as Digest, input)));
+  const abort = new AbortController();
+  const unpacking = layers.map((layer, i) =>
+    on.snapshots.unpack(names[i] as Digest, { ...inputOf(on.root, layer, names[i - 1]), signal: abort.signal }),
+  );
+  try {
+    await Promise.all(unpacking);
+  } catch (error) {
+    abort.abort(error); // what waits for the one that failed
+    await Promise.allSettled(unpacking);
+    throw error;
+  }
   return names.at(-1) as Digest;
 }
 
 /** The tree of a committed snapshot, seen through a mounted view. */
-export async function show(on: Omit<Subject, keyof AsyncDisposable>, name: Digest): Promise<Map<string, string>> {
+export async function show(
+  on: Omit<Subject, keyof AsyncDisposable>,
+  name: Digest,
+  options: { identity?: boolean } = {},
+): Promise<Map<string, string>> {
   const key = `view-${randomBytes(4).toString('hex')}`;
   const view = await on.snapshots.view(key, name);
   const at = join(on.root, key);
   mkdirSync(at);
   try {
     await using _ = await view.mount(at);
-    return describeTree(at);
+    return describeTree(at, options);
   } finally {
     await on.snapshots.remove(key);
   }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Member, MTIME } from '../../../test/contracts/layer-input.ts';
+import { show, unpackStack } from '../../../test/contracts/snapshotter.ts';
+import { openSnapshotter } from '../open.ts';
+import { probeDrivers } from '../probe.ts';
+
+const place = mkdtempSync(join(tmpdir(), 'strata-same-'));
+const overlay = (await probeDrivers(place)).find(({ driver }) => driver === 'overlay');
+rmSync(place, { recursive: true, force: true });
+const skip = overlay?.works ? false : `overlay does not work here: ${overlay?.why}`;
+
+const name = fc.constantFrom('a', 'b', 'c');
+const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
+const metadata = fc.record({
+  mode: fc.constantFrom(0o755, 0o700, 0o4755, 0o1777),
+  uid: fc.constantFrom(0, 1000),
+  mtime: fc.nat(1000).map((ns) => MTIME + BigInt(ns)),
+});
+const member: fc.Arbitrary<Member> = fc.oneof(
+  fc.record({ name: path, content: fc.string(), meta: metadata }).map(({ meta, ...file }) => ({ ...file, ...meta })),
+  fc.record({ path, meta: metadata }).map(({ path, meta }) => ({ name: `${path}/`, ...meta })),
+  fc.record({ name: path, linkName: path }).map((link) => ({ ...link, type: 'symlink' as const, mode: 0o777 })),
+  path.map((path) => ({ name: path.replace(/([^/]+)$/, '.wh.$1') })),
+  path.map((path) => ({ name: `${path}/.wh..wh..opq` })),
+);
+
+const layer = fc.array(member, { maxLength: 10 }).map(consistent);
+const stack = fc.array(layer, { minLength: 1, maxLength: 4 });
+
+/** Without what lies below a file or a link of the same layer: such layers are refused. */
+function consistent(members: readonly Member[]): Member[] {
+  const isDirectory = new Map<string, boolean>();
+  return members.filter(({ name }) => {
+    const parts = name.replace(/\/$/, '').split('/');
+    const above = parts.slice(0, -1).map((_, depth) => parts.slice(0, depth + 1).join('/'));
+    if (above.some((path) => isDirectory.get(path) === false)) return false;
+    for (const path of above) isDirectory.set(path, true);
+    if (!parts.at(-1)?.startsWith('.wh.')) isDirectory.set(parts.join('/'), name.endsWith('/'));
+    return true;
+  });
+}
+
+test('overlay and vfs show the same tree for the same layers', { skip, timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(stack, async (layers) => {
+      const root = mkdtempSync(join(tmpdir(), 'strata-same-'));
+      try {
+        const trees: Map<string, string>[] = [];
+        for (const driver of ['overlay', 'vfs']) {
+          await using snapshots = await openSnapshotter({ root, driver });
+          const on = { root, snapshots };
+          trees.push(await show(on, await unpackStack(on, layers), { identity: false }));
+        }
+        assert.deepEqual(trees[0], trees[1]);
+      } finally {
+        rmSync(root, { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
