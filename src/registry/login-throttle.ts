@@ -30,6 +30,12 @@ export class LoginThrottle {
     }
   }
 
+  /** Takes one failure back. */
+  forgive(address: string): void {
+    const debt = this.#current(address);
+    if (debt) this.#debts.set(networkOf(address), { ...debt, failures: Math.max(0, debt.failures - 1) });
+  }
+
   #current(address: string): Debt | undefined {
     const key = networkOf(address);
     const debt = this.#debts.get(key);

@@ -38,18 +38,27 @@ export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?
   };
 
   /** Compares once for all requests that bring the same credentials at the same time. */
-  const verify = async (mark: string, password: string, hash: string | undefined): Promise<boolean> => {
+  const verify = async (
+    mark: string,
+    address: string,
+    password: string,
+    hash: string | undefined,
+  ): Promise<boolean> => {
     const running = verifying.get(mark);
     if (running !== undefined) return await running;
-    if (verifying.size >= WAITING) {
-      throw new ProtocolError('TOOMANYREQUESTS', 'too many logins at once', { headers: { 'retry-after': '1' } });
-    }
+    const seconds = throttle.wait(address);
+    if (seconds > 0) throw tooMany('too many failed logins from this address', seconds);
+    if (verifying.size >= WAITING) throw tooMany('too many logins at once', 1);
+
+    throttle.fail(address); // until it succeeds: many guesses at the same moment are many too
     const work = import('@node-rs/bcrypt').then(
       async (bcrypt) => (await bcrypt.verify(password, hash ?? NOBODY)) && hash !== undefined,
     );
     verifying.set(mark, work);
     try {
-      return await work;
+      const fits = await work;
+      if (fits) throttle.forgive(address);
+      return fits;
     } finally {
       verifying.delete(mark);
     }
@@ -71,14 +80,7 @@ export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?
       if (known && known.hash === hash && known.until > performance.now()) return { user };
 
       const address = request.socket.remoteAddress ?? '';
-      const seconds = throttle.wait(address);
-      if (seconds > 0) {
-        throw new ProtocolError('TOOMANYREQUESTS', 'too many failed logins from this address', {
-          headers: { 'retry-after': String(seconds) },
-        });
-      }
-      if (!(await verify(mark, password, hash)) || hash === undefined) {
-        throttle.fail(address);
+      if (!(await verify(mark, address, password, hash)) || hash === undefined) {
         return refuse('user or password is wrong');
       }
       remembered.delete(mark);
@@ -90,6 +92,10 @@ export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?
       return { user };
     },
   };
+}
+
+function tooMany(message: string, seconds: number): ProtocolError {
+  return new ProtocolError('TOOMANYREQUESTS', message, { headers: { 'retry-after': String(seconds) } });
 }
 
 function parseBasic(header: string): { user: string; password: string } | undefined {

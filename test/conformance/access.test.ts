@@ -153,6 +153,15 @@ test('failed logins are limited by address; who was verified before is not kept 
   assert.equal((await login('ann:ann-secret')).status, 200);
 });
 
+test('guesses at the same moment are counted too, equal credentials at the same moment only once', async () => {
+  await using registry = await startRegistry({ auth: { htpasswd } });
+  const login = async (user: string): Promise<number> => (await callerOf(registry.url, { user })('GET', '/v2/')).status;
+  const friends = await Promise.all(Array.from({ length: 30 }, () => login('ann:ann-secret')));
+  assert.deepEqual(friends, Array(30).fill(200));
+  const guesses = await Promise.all(Array.from({ length: 30 }, (_, index) => login(`bob:guess${index}`)));
+  assert.ok(guesses.filter((status) => status === 401).length <= 11, `${guesses}`);
+});
+
 test('credentials that are no Basic ones are refused', async () => {
   await using registry = await startRegistry({ auth: { htpasswd } });
   for (const authorization of ['Bearer abc', 'Basic', 'Basic !!!', 'Basic YWJj', `Basic ${'A'.repeat(9000)}`]) {
