@@ -1,4 +1,4 @@
-import type { Engine, Globals } from './context.ts';
+import type { Engine, FurtherOptions, Globals } from './context.ts';
 import type { Completion, Flags, FlagValues } from './flags.ts';
 import type { Io } from './io.ts';
 
@@ -17,8 +17,8 @@ export interface CommandContext<Values = Readonly<Record<string, unknown>>> {
   print(line: string): void;
   /** A line for standard error, cleaned in the same way. */
   warn(line: string): void;
-  /** Opened at the first call, closed when the verb ends. */
-  engine(): Promise<Engine>;
+  /** Opened at the first call, with what the verb's own flags say of it; closed when the verb ends. */
+  engine(further?: FurtherOptions): Promise<Engine>;
   /** Hands `signals` to `listener` instead of aborting, until disposed: `run` passes them on to its container. */
   takeSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): Disposable;
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/index.ts';
+import type { Engine, EngineOptions } from '../engine/index.ts';
 
 /** What the person chose for the whole program; absent means the engine's own default. */
 export interface Globals {
@@ -14,7 +14,10 @@ export interface Globals {
 
 export type { Engine };
 
+/** What a verb's own flags may say of the engine. */
+export type FurtherOptions = Pick<EngineOptions, 'insecureRegistries'>;
+
 /** How the program is put together: the expensive parts, each made at its first use. */
 export interface Wiring {
-  openEngine(globals: Globals): Promise<Engine>;
+  openEngine(globals: Globals, further?: FurtherOptions): Promise<Engine>;
 }

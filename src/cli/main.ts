@@ -122,8 +122,8 @@ async function runVerb(
     program,
     print: output.print,
     warn: output.warn,
-    engine() {
-      opened ??= wiring.openEngine(globals);
+    engine(further) {
+      opened ??= wiring.openEngine(globals, further);
       return opened;
     },
     takeSignals(signals, listener) {

@@ -15,8 +15,11 @@ export function resolve(program: Program, words: readonly string[]): Resolved {
   const [first = '', second] = words;
   const topic = program.topics.find(({ name }) => name === first);
   if (topic) {
-    const verb = second === undefined ? undefined : findVerb(program, `${first} ${second}`);
-    if (verb) return { kind: 'verb', verb, path: `${first} ${second}`, rest: words.slice(2) };
+    for (const length of [3, 2]) {
+      const path = words.slice(0, length).join(' ');
+      const verb = words.length >= length ? findVerb(program, path) : undefined;
+      if (verb) return { kind: 'verb', verb, path, rest: words.slice(length) };
+    }
     if (second === undefined || second.startsWith('-')) return { kind: 'topic', topic, rest: words.slice(1) };
     throw unknownVerb(
       `${first} ${second}`,

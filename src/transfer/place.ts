@@ -22,6 +22,8 @@ export interface ImageSource {
 /** Somewhere an image can be written to. Blobs come before the manifests that name them, children before their index. */
 export interface ImageSink {
   readonly name: string;
+  /** How progress calls what this place does with a blob; uploading where nothing is said. */
+  readonly takesIn?: 'downloading' | 'uploading';
   /** Whether the blob need not be sent. `from` is where it comes from, for places that can link it (a blob mount). */
   hasBlob(descriptor: Descriptor, from?: ImageSource): Promise<boolean>;
   /** Verified by size and digest before it counts. `open` may be called again, with an offset, to resume or to retry. */

@@ -1,0 +1,104 @@
+/**
+ * Measures strata beside whatever real peers are installed, in interleaved rounds.
+ * usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]…
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BENCHES, type Bench } from './benches.ts';
+import { provide } from './inputs.ts';
+import { type Lab, openLab, settle } from './lab.ts';
+import type { Sample } from './measure.ts';
+import { containerd } from './subjects/containerd.ts';
+import { dockerd } from './subjects/dockerd.ts';
+import { podman } from './subjects/podman.ts';
+import { strata } from './subjects/strata.ts';
+import type { Subject } from './subjects/subject.ts';
+
+interface Row {
+  readonly bench: string;
+  readonly subject: string;
+  readonly version: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: 's';
+  readonly peak_rss_mib: number;
+  readonly cpu_s: number;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    subject: { type: 'string', multiple: true },
+  },
+});
+const rounds = Math.max(1, Number(values.rounds));
+const chosen = positionals.length === 0 ? BENCHES : positionals.map(requireBench);
+const rows: Row[] = [];
+
+await using lab = await openLab();
+const subjects = [strata(), dockerd(lab.registry), containerd(), podman()]
+  .filter((subject): subject is Subject => subject !== undefined)
+  .filter(({ name }) => !values.subject || values.subject.includes(name));
+await using stack = new AsyncDisposableStack();
+for (const subject of subjects) {
+  const folder = join(lab.folder, subject.name);
+  mkdirSync(folder, { recursive: true });
+  await subject.start(folder);
+  stack.defer(() => subject.stop());
+}
+for (const bench of chosen) await measureBench(bench, lab);
+if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
+
+async function measureBench(bench: Bench, lab: Lab): Promise<void> {
+  const image = await provide(lab, bench.input);
+  const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const subject of subjects) {
+      settle();
+      const sample = await bench.round({ subject, lab, image, round });
+      if (sample) samples.get(subject)?.push(sample);
+    }
+  }
+  const own = median(
+    [...samples].flatMap(([subject, taken]) => (subject.name === 'strata' ? taken.map(({ seconds }) => seconds) : [])),
+  );
+  console.log(`\n${bench.name}: ${bench.what} (${rounds} rounds, interleaved)`);
+  for (const [subject, taken] of samples) {
+    if (taken.length === 0) continue;
+    const seconds = taken.map((sample) => sample.seconds);
+    const row: Row = {
+      bench: bench.name,
+      subject: subject.name,
+      version: subject.version,
+      median: median(seconds),
+      min: Math.min(...seconds),
+      max: Math.max(...seconds),
+      unit: 's',
+      peak_rss_mib: Math.max(...taken.map(({ rss }) => rss)),
+      cpu_s: median(taken.map(({ cpu }) => cpu)),
+    };
+    rows.push(row);
+    const ratio = subject.name === 'strata' ? '' : `  strata takes ${(own / row.median).toFixed(2)} of it`;
+    console.log(
+      `  ${subject.name.padEnd(12)} ${row.median.toFixed(3).padStart(8)} s  (${row.min.toFixed(3)} to ${row.max.toFixed(3)})  cpu ${row.cpu_s.toFixed(2).padStart(6)} s  peak ${row.peak_rss_mib.toFixed(0).padStart(5)} MiB${ratio}`,
+    );
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+function requireBench(name: string): Bench {
+  const found = BENCHES.find((bench) => bench.name === name);
+  if (!found) throw new Error(`no bench ${name}; there are ${BENCHES.map((bench) => bench.name).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, type Step } from '../measure.ts';
+import { versionOf } from './installed.ts';
+import type { Subject } from './subject.ts';
+
+/** Debian's docker.io with a data-root, a socket and a bridge of its own. */
+export function dockerd(registry: string): Subject | undefined {
+  const version = versionOf('dockerd', ['--version']);
+  if (version === undefined) return undefined;
+  let socket = '';
+  let daemon: ChildProcess | undefined;
+  const step = (...args: string[]): Step => ({ argv: ['docker', '--host', socket, ...args] });
+  return {
+    name: 'dockerd',
+    version,
+    async start(folder) {
+      socket = `unix://${join(folder, 'docker.sock')}`;
+      daemon = spawn(
+        'dockerd',
+        [
+          '--data-root',
+          join(folder, 'data'),
+          '--exec-root',
+          join(folder, 'exec'),
+          '-H',
+          socket,
+          '-p',
+          join(folder, 'docker.pid'),
+        ].concat(['--bridge=none', '--iptables=false', '--ip-masq=false', '--insecure-registry', registry]),
+        { stdio: 'ignore' },
+      );
+      for (let tries = 0; ; tries++) {
+        try {
+          await run(step('version'));
+          return;
+        } catch (error) {
+          if (tries > 150 || daemon.exitCode !== null) throw error;
+          await sleep(100);
+        }
+      }
+    },
+    async stop() {
+      if (!daemon) return;
+      const ended = new Promise((resolve) => daemon?.once('exit', resolve));
+      daemon.kill('SIGTERM');
+      await ended;
+    },
+    daemons: () => (daemon?.pid ? [daemon.pid] : []),
+    pull: (image) => step('pull', '--quiet', image),
+    push: (image) => step('push', '--quiet', image),
+    tag: (image, name) => step('tag', image, name),
+    remove: (image) => step('rmi', '--force', image),
+    run: (image, command) => step('run', '--rm', '--network', 'none', image, ...command),
+    runDetached: (image, name, command) => step('run', '-d', '--network', 'none', '--name', name, image, ...command),
+    runKept: (image, name, command) => step('run', '--network', 'none', '--name', name, image, ...command),
+    exec: (name, command) => step('exec', name, ...command),
+    removeContainer: (name) => step('rm', '--force', name),
+    commit: (name, image) => step('commit', name, image),
+    images: () => step('images'),
+    save: (image, file) => step('save', '--output', file, image),
+    load: (file) => step('load', '--quiet', '--input', file),
+  };
+}

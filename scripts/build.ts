@@ -1,0 +1,39 @@
+/**
+ * Makes dist/: one module a source file with its types (the library), and dist/bin/ with the bundled program: a small entry, a chunk a verb,
+ * worker and helper entries flat beside them (see entryFile in std).
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+process.chdir(root);
+rmSync('dist.new', { recursive: true, force: true });
+
+const workers = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((file) => /-(worker|helper)\.ts$/.test(file))
+  .map((file) => join('src', file));
+
+await build({
+  entryPoints: [...workers, 'src/cli/strata.ts'].map((file) => ({ in: file, out: file.replace(/^.*\/|\.ts$/g, '') })),
+  outdir: 'dist.new/bin',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  packages: 'external',
+  chunkNames: 'chunk-[hash]',
+});
+execFileSync(
+  process.execPath,
+  ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', 'dist.new'],
+  { stdio: 'inherit' },
+);
+
+rmSync('dist', { recursive: true, force: true });
+renameSync('dist.new', 'dist');

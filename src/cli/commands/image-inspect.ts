@@ -1,0 +1,34 @@
+import { inspectImage, readImage, requireImage } from '../../image/index.ts';
+import { formatPlatform, parsePlatform } from '../../oci/index.ts';
+import { type Command, command } from '../command.ts';
+import { formatObjects } from '../format.ts';
+
+export const imageInspect: Command = command({
+  args: 'IMAGE [IMAGE...]',
+  description: ['--remote asks the registry and stores nothing.'],
+  flags: {
+    format: { kind: 'string', short: 'f', description: 'Print with this Go template, or "json"' },
+    platform: { kind: 'string', metavar: 'OS/ARCH', description: 'Show this platform of an index' },
+    remote: { kind: 'boolean', description: 'Ask the registry instead of the store' },
+  },
+  complete: ['image'],
+  async run({ args, flags, print, signal, engine }) {
+    const opened = await engine();
+    const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
+    const shown: object[] = [];
+    for (const text of args) {
+      if (flags.remote) {
+        const { inspectRemote } = await import('../../engine/index.ts');
+        shown.push(await inspectRemote(opened, text, { signal, ...(platform && { platform }) }));
+        continue;
+      }
+      const { image, record } = await requireImage(opened.store, text);
+      const chosen =
+        platform && formatPlatform(platform) !== formatPlatform(image.config)
+          ? await readImage(opened.store.content, record.descriptor, platform)
+          : image;
+      shown.push(await inspectImage(opened.store, chosen, (await opened.snapshots()).driver));
+    }
+    print(flags.format === undefined ? JSON.stringify(shown, undefined, 4) : formatObjects(shown, flags.format));
+  },
+});

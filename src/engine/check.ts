@@ -1,0 +1,41 @@
+import { checkSnapshots, repairSnapshots } from '../snapshot/index.ts';
+import { type Job, startJob } from '../std/index.ts';
+import { type Finding, type FsckOptions, fsck, type SnapshotCheck } from '../store/index.ts';
+import type { Engine } from './engine.ts';
+import { pull } from './pull.ts';
+
+/** Tells how far a check is. */
+export type CheckEvent = Parameters<NonNullable<FsckOptions['report']>>[0];
+
+/** Checks every blob, layer, record and snapshot; with `repair`, pulls again what is damaged from where it came. What is wrong is the result, not an error. */
+export function check(
+  engine: Engine,
+  { repair = false, signal }: { repair?: boolean; signal?: AbortSignal } = {},
+): Job<CheckEvent, Finding[]> {
+  return startJob(
+    (context) =>
+      fsck(engine.store, {
+        ...context,
+        repair,
+        snapshots: snapshotCheck(engine),
+        async pull({ name, source }) {
+          await using job = pull(engine, name ?? source, { signal: context.signal, unpack: false });
+          await job.result;
+        },
+      }),
+    signal ? { signal } : {},
+  );
+}
+
+function snapshotCheck(engine: Engine): SnapshotCheck {
+  return {
+    async *check({ repair }) {
+      const before = checkSnapshots(engine.root);
+      const left = repair ? await repairSnapshots(engine.root) : before;
+      for (const { message, name } of before) {
+        const gone = repair && !left.some((finding) => finding.name === name && finding.message === message);
+        yield { what: message, name, ...(gone && { repair: 'removed; unpacking makes it again' }) };
+      }
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Digest } from '../oci/index.ts';
+import { listContainers } from '../runtime/index.ts';
+import type { CollectOptions } from '../store/index.ts';
+import type { Engine } from './engine.ts';
+
+/** What a collection has to spare and may remove beside blobs: containers hold their image and its layers, snapshots go with their last image. */
+export async function collectOptions(engine: Engine): Promise<CollectOptions> {
+  const snapshots = await engine.snapshots();
+  return {
+    roots: () => containerRoots(engine.root),
+    snapshots: {
+      list: () => snapshots.walk(),
+      remove: (name) => snapshots.remove(name),
+      usage: (name) => snapshots.usage(name),
+    },
+  };
+}
+
+async function* containerRoots(root: string): AsyncGenerator<Digest> {
+  for (const { imageID, chain } of await listContainers(root)) {
+    if (imageID) yield imageID;
+    if (chain) yield chain;
+  }
+}
+
+/** The containers that were made from an image. */
+export async function containersOf(
+  engine: Engine,
+  imageID: Digest,
+): Promise<{ readonly name: string; readonly running: boolean }[]> {
+  const containers = await listContainers(engine.root);
+  return containers
+    .filter((container) => container.imageID === imageID)
+    .map(({ name, state }) => ({ name, running: state.status === 'running' || state.status === 'paused' }));
+}

@@ -1,0 +1,45 @@
+import type { Platform } from '../oci/index.ts';
+import { EngineError, type Job, startJob } from '../std/index.ts';
+import { type CopiedImage, copyImage, type TransferEvent, writeArchive } from '../transfer/index.ts';
+import type { EngineOptions } from './options.ts';
+import { Places, parsePlace } from './places.ts';
+
+export interface CopyImageOptions {
+  readonly platform?: Platform;
+  readonly allPlatforms?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Copies an image from one place to another, blob by blob and without keeping any of it here: see {@link parsePlace} for how places are named. */
+export function copy(
+  engineOptions: EngineOptions,
+  from: string,
+  to: string,
+  options: CopyImageOptions = {},
+): Job<TransferEvent, CopiedImage | undefined> {
+  return startJob(async ({ signal, report }) => {
+    const target = parsePlace(to);
+    await using places = new Places(engineOptions);
+    const source = await places.source(parsePlace(from));
+    if (target.kind === 'archive') {
+      if (options.allPlatforms)
+        throw new EngineError(
+          'NotImplemented',
+          'an archive takes one platform of an index; copy all of them to oci:FOLDER',
+        );
+      await writeArchive(
+        target.path,
+        [{ references: target.reference === undefined ? [] : [target.reference], source }],
+        { format: target.format, signal, report },
+      );
+      return undefined;
+    }
+    const { platform, allPlatforms } = options;
+    return copyImage(source, await places.sink(target), {
+      signal,
+      report,
+      ...(platform && { platform }),
+      ...(allPlatforms && { allPlatforms }),
+    });
+  }, options);
+}

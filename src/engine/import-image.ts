@@ -1,0 +1,82 @@
+import { createReadStream } from 'node:fs';
+import { decompress } from '../compression/index.ts';
+import { applyChanges, commitImage, type Image, unpackImage } from '../image/index.ts';
+import { formatReference, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
+import { type ByteStream, EngineError, isErrno, type Job, startJob } from '../std/index.ts';
+import { tarParser } from '../tar/index.ts';
+import type { Engine } from './engine.ts';
+
+export interface ImportOptions {
+  /** Name of the image; dangling without. */
+  readonly name?: string;
+  /** Instructions such as `CMD ["sh"]`. */
+  readonly changes?: readonly string[];
+  readonly message?: string;
+  readonly platform?: Platform;
+  readonly signal?: AbortSignal;
+}
+
+export interface ImportProgress {
+  readonly kind: 'read';
+  readonly bytes: number;
+}
+
+/** Makes an image of one layer from the tar of a root file system, compressed or not: a file's path, or a stream. */
+export function importImage(
+  engine: Engine,
+  tar: string | ByteStream,
+  options: ImportOptions = {},
+): Job<ImportProgress, Image> {
+  return startJob(async ({ signal, report }) => {
+    const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)));
+    const config = applyChanges({}, options.changes ?? []);
+    await using _lease = await engine.store.lease();
+    const read = counted(typeof tar === 'string' ? openFile(tar) : tar, (bytes) => report({ kind: 'read', bytes }));
+    const image = await commitImage(engine.store, {
+      layer: checked(decompress(read, { signal })),
+      config,
+      createdBy: '',
+      comment: options.message ?? `Imported from ${typeof tar === 'string' ? tar : '-'}`,
+      signal,
+      ...(options.platform && { platform: options.platform }),
+    });
+    await unpackImage(engine.store, await engine.snapshots(), image, { signal });
+    await engine.store.images.set(name, image.target);
+    return image;
+  }, options);
+}
+
+async function* openFile(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 1 << 20 });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT'))
+      throw new EngineError(
+        'NotFound',
+        `${path}: no such file; import takes a tar of a root file system, or - for standard input`,
+        { cause: error },
+      );
+    throw error;
+  }
+}
+
+async function* counted(stream: ByteStream, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    report(bytes);
+    yield chunk;
+  }
+}
+
+/** Refuses what is no tar before it becomes a layer. */
+async function* checked(tar: ByteStream): AsyncGenerator<Uint8Array> {
+  let members = 0;
+  const parser = tarParser({ entry: () => members++, data() {}, endEntry() {} });
+  for await (const chunk of tar) {
+    parser.write(chunk);
+    yield chunk;
+  }
+  parser.end();
+  if (members === 0) throw new EngineError('InvalidArgument', 'the archive to import is empty');
+}

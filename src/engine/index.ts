@@ -1,0 +1,32 @@
+export { type CheckEvent, check } from './check.ts';
+export { type CommitContainerOptions, commit } from './commit.ts';
+export { type CopyImageOptions, copy } from './copy.ts';
+export { type CreateSettings, create } from './create.ts';
+export { diff } from './diff.ts';
+export { type ContainerUsage, type DiskUsage, diskUsage, type ImageUsage } from './disk-usage.ts';
+export { type Engine, openEngine } from './engine.ts';
+export { ensureImage, type PullPolicy } from './ensure-image.ts';
+export { exportContainer } from './export-container.ts';
+export { type ImportOptions, type ImportProgress, importImage } from './import-image.ts';
+export { type Info, info } from './info.ts';
+export { inspectRemote, type RemoteInspection } from './inspect-remote.ts';
+export { createdAt, type ListedImage, listImages } from './list-images.ts';
+export { type LoadedImage, type LoadOptions, load } from './load.ts';
+export { type Login, login, logout } from './login.ts';
+export {
+  annotateManifestList,
+  createManifestList,
+  inspectManifest,
+  pushManifestList,
+  removeManifestList,
+} from './manifest-lists.ts';
+export { defaultRoot, type EngineOptions } from './options.ts';
+export { type Place, parsePlace } from './places.ts';
+export { type PrunedImages, type PruneImagesOptions, pruneImages } from './prune-images.ts';
+export { type Pulled, type PullOptions, pull } from './pull.ts';
+export { type Pushed, type PushOptions, push } from './push.ts';
+export { type RemovedImage, type RemoveImageOptions, removeImage } from './remove-image.ts';
+export { type SaveOptions, save } from './save.ts';
+export { search } from './search.ts';
+export { tag } from './tag.ts';
+export { listTags } from './tags.ts';

@@ -1,0 +1,83 @@
+import { type Image, readImage, startUnpacking, type Unpacking } from '../image/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  type Platform,
+  parseImageConfig,
+  parseReference,
+  withDefaultTag,
+} from '../oci/index.ts';
+import { type Job, type JobContext, startJob } from '../std/index.ts';
+import { copyImage, storeSink, type TransferEvent } from '../transfer/index.ts';
+import type { Engine } from './engine.ts';
+
+export interface PullOptions {
+  readonly platform?: Platform;
+  readonly allPlatforms?: boolean;
+  /** Only stores the image; its layers are unpacked when a container needs them. */
+  readonly unpack?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Pulled {
+  /** In full: `docker.io/library/debian:12`. */
+  readonly name: string;
+  /** What the registry's reference means: the manifest's or the index's digest. */
+  readonly digest: Digest;
+  /** False where the name meant this digest already. */
+  readonly changed: boolean;
+  readonly image: Image;
+}
+
+/** Pulls what `text` names: `debian:12`. Layers are unpacked while others, and they themselves, are still on their way. */
+export function pull(engine: Engine, text: string, options: PullOptions = {}): Job<TransferEvent, Pulled> {
+  return startJob((context) => pullImage(engine, text, { ...options, ...context }), options);
+}
+
+async function pullImage(
+  engine: Engine,
+  text: string,
+  options: PullOptions & JobContext<TransferEvent>,
+): Promise<Pulled> {
+  const { signal, report, platform } = options;
+  const reference = withDefaultTag(parseReference(text)); // parse at the edge, pass values inward
+  const name = formatReference(reference);
+  const { store } = engine;
+  await using _lease = await store.lease(); // what arrives is not collected before it has its name
+  const snapshots = await engine.snapshots();
+  const before = await store.images.get(name);
+  const source = (await engine.registries()).place(reference);
+
+  let unpacking: Unpacking | undefined;
+  const sink = storeSink(store, { onLayer: (layer, file) => unpacking?.add(layer, file) });
+  try {
+    const copied = await copyImage(source, sink, {
+      signal,
+      report,
+      ...(platform && { platform }),
+      ...(options.allPlatforms && { allPlatforms: true }),
+      async onImage(manifest, { digest }) {
+        if (options.unpack === false || options.allPlatforms) return;
+        const config = parseImageConfig(await store.content.read(digest));
+        if (config.os === 'linux')
+          unpacking = startUnpacking(store, snapshots, manifest, config, { signal, report: unpackReport(report) });
+      },
+    });
+    await unpacking?.done();
+    const { registry, repository } = reference;
+    await store.images.set(name, copied.target, {
+      source: formatReference({ registry, repository, digest: copied.target.digest }),
+    });
+    const image = await readImage(store.content, copied.target, platform);
+    return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== copied.target.digest, image };
+  } finally {
+    await unpacking?.settle();
+  }
+}
+
+/** A layer's unpacking as a transfer tells of it. */
+export function unpackReport(report: (event: TransferEvent) => void): (layer: Descriptor, current: number) => void {
+  return ({ digest: id, size: total }, current) =>
+    report({ kind: 'progress', id, activity: 'unpacking', current, total });
+}

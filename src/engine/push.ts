@@ -1,0 +1,64 @@
+import { requireImage } from '../image/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  isIndexType,
+  isManifestType,
+  parseManifest,
+  parseReference,
+  withDefaultTag,
+} from '../oci/index.ts';
+import { type Job, type JobContext, startJob } from '../std/index.ts';
+import type { ContentStore } from '../store/index.ts';
+import { compressedSource, copyImage, type TransferEvent } from '../transfer/index.ts';
+import type { Engine } from './engine.ts';
+
+export interface PushOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface Pushed {
+  readonly name: string;
+  /** What the registry now gives for the name. */
+  readonly digest: Digest;
+  /** Bytes of the manifest, which docker prints. */
+  readonly size: number;
+}
+
+/** Pushes the image of that name to the registry that the name says. An index goes whole where all of it is here, else as the one image that is. */
+export function push(engine: Engine, text: string, options: PushOptions = {}): Job<TransferEvent, Pushed> {
+  return startJob((context) => pushImage(engine, text, context), options);
+}
+
+async function pushImage(engine: Engine, text: string, { signal, report }: JobContext<TransferEvent>): Promise<Pushed> {
+  const { store } = engine;
+  const reference = withDefaultTag(parseReference(text));
+  const name = formatReference(reference);
+  await using _lease = await store.lease();
+  const { record, image } = await requireImage(store, name);
+  const whole = isIndexType(record.descriptor.mediaType) && (await isWhole(store.content, record.descriptor));
+  const target = whole ? record.descriptor : image.manifestDescriptor;
+  const source = await compressedSource(store, target, name, { signal, report });
+  const copied = await copyImage(source, (await engine.registries()).place(reference), {
+    signal,
+    report,
+    allPlatforms: whole,
+  });
+  const { registry, repository } = reference;
+  await store.images.set(name, record.descriptor, {
+    source: formatReference({ registry, repository, digest: copied.target.digest }),
+  });
+  return { name, digest: copied.target.digest, size: copied.target.size };
+}
+
+/** Whether everything that `descriptor` leads to is here. */
+async function isWhole(content: ContentStore, { digest, mediaType }: Descriptor): Promise<boolean> {
+  if (!(await content.stat(digest))) return false;
+  if (!isIndexType(mediaType) && !isManifestType(mediaType)) return true;
+  const document = parseManifest(await content.read(digest), mediaType);
+  const parts =
+    document.kind === 'index' ? document.index.manifests : [document.manifest.config, ...document.manifest.layers];
+  for (const part of parts) if (!(await isWhole(content, part))) return false;
+  return true;
+}

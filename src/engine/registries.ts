@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { type ClientOptions, type Credentials, type RegistryClient, registryClient } from '../client/index.ts';
+import type { Reference } from '../oci/index.ts';
+import { type ImageSink, type ImageSource, registryPlace } from '../transfer/index.ts';
+import { defaultRoot, type EngineOptions } from './options.ts';
+
+/** Clients of registries with what is set up for them: credentials, certificates (the state's own among them), mirrors. One for each registry. */
+export class Registries implements AsyncDisposable {
+  readonly #options: ClientOptions;
+  readonly #clients: Map<string, RegistryClient> = new Map();
+
+  constructor(options: EngineOptions, credentials?: Credentials) {
+    this.#options = {
+      configFile: configFileOf(options),
+      certificateFolders: [join(options.root ?? defaultRoot(), 'certs.d')],
+      credentials,
+      insecureRegistries: options.insecureRegistries,
+      mirrors: options.mirrors,
+    };
+  }
+
+  client(registry: string): RegistryClient {
+    const client = this.#clients.get(registry) ?? registryClient(registry, this.#options);
+    this.#clients.set(registry, client);
+    return client;
+  }
+
+  /** A repository as a place that images come from and go to. */
+  place(reference: Reference): ImageSource & ImageSink {
+    return registryPlace(this.client(reference.registry), reference);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#clients.values()].map((client) => client[Symbol.asyncDispose]()));
+  }
+}
+
+/** Docker's file of credentials, where `--config` names its folder. */
+export function configFileOf({ configFolder }: EngineOptions): string | undefined {
+  return configFolder === undefined ? undefined : join(configFolder, 'config.json');
+}

@@ -1,0 +1,1 @@
+export { mergeLayers, nodeAt, type UnionNode, walkUnion } from './merge.ts';

@@ -1,0 +1,26 @@
+/** The full counts that issues ask for: `npm run proof -- NAME [--count N] [--seed N]`. CI runs short forms of them. */
+import { parseArgs } from 'node:util';
+import type { Proof } from './proof.ts';
+
+const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
+  crash: async () => (await import('./crash.ts')).crash,
+  race: async () => (await import('./race.ts')).race,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { count: { type: 'string' }, seed: { type: 'string' } },
+});
+const [name = ''] = positionals;
+const load = PROOFS[name];
+if (!load) {
+  console.error(`proof: no proof ${JSON.stringify(name)}; there are ${Object.keys(PROOFS).join(', ')}`);
+  process.exit(1);
+}
+const proof = await load();
+const count = Number(values.count ?? proof.count);
+const seed = Number(values.seed ?? Date.now() % 1e9);
+console.log(`proof ${name}: ${count} times, seed ${seed}`);
+const started = Date.now();
+await proof.run({ count, seed, log: (line) => console.log(line) });
+console.log(`proof ${name}: ${count} times, all held (${((Date.now() - started) / 1000).toFixed(0)} s)`);
