@@ -36,6 +36,12 @@ function snapshotsOf(...images: StoredImage[]): SnapshotSweep & { names: Map<str
   };
 }
 
+/** No roots, and something else that happens while a collection asks for them. */
+async function* noRoots(meanwhile: () => Promise<void>): AsyncGenerator<Digest> {
+  await meanwhile();
+  yield* [];
+}
+
 async function withLayers(t: TestContext, ...layers: string[]): Promise<{ store: Store; image: StoredImage }> {
   const store = await temporaryStore(t);
   return { store, image: await storeImage(store, { name: 'a', layers: layers.map((text) => Buffer.from(text)) }) };
@@ -131,6 +137,63 @@ test('what was written or touched since a live lease began stays', async (t) => 
   assert.deepEqual((await collectGarbage(store)).removedBlobs, [old]);
   await lease[Symbol.asyncDispose]();
   assert.deepEqual((await collectGarbage(store)).removedBlobs.sort(), [fresh, used].sort());
+});
+
+test('putting or ingesting what is there already counts as its touch', async (t) => {
+  const store = await temporaryStore(t);
+  const [put, ingested] = [Buffer.from('put'), Buffer.from('ingested')];
+  const past = new Date(Date.now() - 1e6);
+  for (const bytes of [put, ingested]) {
+    await store.content.put(bytes);
+    await utimes(store.content.path(digestOf(bytes)), past, past);
+  }
+  await using _lease = await store.lease();
+  await store.content.put(put);
+  assert.ok('exists' in (await store.content.ingest({ digest: digestOf(ingested) })));
+  assert.deepEqual((await collectGarbage(store)).removedBlobs, []);
+});
+
+test('what was resumed is as fresh as what was written', async (t) => {
+  const store = await temporaryStore(t);
+  const bytes = Buffer.from('whole but not committed');
+  const digest = digestOf(bytes);
+  const first = await store.content.ingest({ digest });
+  assert.ok(!('exists' in first));
+  await first.write(bytes);
+  await first[Symbol.asyncDispose]();
+  const past = new Date(Date.now() - 1e6);
+  await utimes(join(store.root, 'ingests', digest.replace(':', '-'), 'data'), past, past);
+  await using _lease = await store.lease();
+  await using second = await store.content.ingest({ digest });
+  assert.ok(!('exists' in second) && second.offset === bytes.length);
+  await second.commit();
+  assert.deepEqual((await collectGarbage(store)).removedBlobs, []);
+});
+
+test('what is touched or comes while a collection runs stays, lease or not', async (t) => {
+  const store = await temporaryStore(t);
+  const digest = await store.content.put(Buffer.from('old'));
+  const waste = await store.content.put(Buffer.from('waste'));
+  const roots = (): AsyncGenerator<Digest> =>
+    noRoots(async () => {
+      await store.content.touch(digest);
+      await store.content.put(Buffer.from('new'));
+    });
+  assert.deepEqual((await collectGarbage(store, { roots })).removedBlobs, [waste]);
+});
+
+test('a name that is given while a collection runs holds', async (t) => {
+  const { store, image } = await withLayers(t, 'one');
+  const past = new Date(Date.now() - 1e6);
+  const snapshots = snapshotsOf(image);
+  await store.images.delete('a');
+  for (const digest of image.blobs) await utimes(store.content.path(digest), past, past);
+  const roots = (): AsyncGenerator<Digest> =>
+    noRoots(async () => {
+      await store.images.set('b', image.descriptor);
+    });
+  const { removedBlobs, removedSnapshots } = await collectGarbage(store, { roots, snapshots });
+  assert.deepEqual([removedBlobs, removedSnapshots], [[], []]);
 });
 
 test('a lease keeps what it names, however old, and all that names', async (t) => {
@@ -261,6 +324,7 @@ test('whatever writers and collectors do at once, no image loses anything', asyn
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), name: fc.nat(3) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('collect' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('check' as const) }) },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: 24 }), async (steps) => {
@@ -269,6 +333,7 @@ test('whatever writers and collectors do at once, no image loses anything', asyn
           const mine = await openStore(store.root);
           if (what.do === 'store') await storeImage(mine, { name: `image-${what.name}`, layers: what.layers });
           else if (what.do === 'collect') await collectGarbage(mine);
+          else if (what.do === 'check') assert.deepEqual(await fsck(mine), []);
           else {
             const gone = await mine.images.delete(`image-${what.name}`);
             if (gone) await freeUnreferenced(mine, gone.descriptor);

@@ -37,10 +37,15 @@ export async function fsck(store: Store, options: FsckOptions = {}): Promise<Fin
   return broken ? [broken, ...findings] : findings;
 }
 
-/** Images may have been removed while they were checked: what they lacked then is no damage. */
+/** Images may have come and gone while they were checked: what they lacked for a moment is no damage. */
 async function withoutVanished(store: Store, damages: readonly Damage[]): Promise<Damage[]> {
   const now = new Set((await store.images.list()).map(({ descriptor }) => descriptor.digest));
-  return damages.filter(
-    ({ kind, records }) => kind !== 'missing' || records.some(({ descriptor }) => now.has(descriptor.digest)),
-  );
+  const lasting: Damage[] = [];
+  for (const damage of damages) {
+    const missing = damage.kind === 'missing' ? damage.blob : undefined;
+    if (missing && !damage.records.some(({ descriptor }) => now.has(descriptor.digest))) continue;
+    if (missing && (await store.content.stat(missing))) continue;
+    lasting.push(damage);
+  }
+  return lasting;
 }

@@ -163,6 +163,7 @@ test('who announces a use while somebody collects waits, and looks again', async
     });
     await new Promise((resolve) => setTimeout(resolve, 30));
     over = true;
+    yield* [];
   };
   await collectGarbage(store, { roots });
   assert.equal(await announced, true);

@@ -30,14 +30,12 @@ export async function* findLeftovers(root: string, ingestAge: number = INGEST_AG
     for await (const name of namesIn(join(root, folder))) {
       const path = join(root, folder, name);
       if (name.includes(ASIDE)) {
-        if ((await ageOf(path)) > ASIDE_AGE) yield { path, kind: 'aside' };
+        if (isOver(await ageOf(path), ASIDE_AGE)) yield { path, kind: 'aside' };
       } else if (folder === 'ingests') {
-        if ((await ageOf(join(path, 'data'), path)) > ingestAge) yield { path, kind: 'ingest' };
+        if (isOver(await ageOf(join(path, 'data'), path), ingestAge)) yield { path, kind: 'ingest' };
       } else if (folder === 'leases' && name.includes('.')) {
         const lease = join(root, folder, name.slice(0, name.indexOf('.')));
-        if ((await ageOf(lease, '')) === Number.POSITIVE_INFINITY && (await ageOf(path)) > ASIDE_AGE) {
-          yield { path, kind: 'lease' };
-        }
+        if ((await ageOf(lease)) === undefined && isOver(await ageOf(path), ASIDE_AGE)) yield { path, kind: 'lease' };
       }
     }
   }
@@ -59,14 +57,18 @@ export async function removeLeftover({ path, kind }: Leftover): Promise<void> {
   }
 }
 
-/** Milliseconds since the first of `paths` that is there changed; infinite where none is. */
-async function ageOf(...paths: string[]): Promise<number> {
-  for (const path of paths.filter(Boolean)) {
+/** Milliseconds since the first of `paths` that is there changed; undefined where none is, as its maker has just finished. */
+async function ageOf(...paths: string[]): Promise<number | undefined> {
+  for (const path of paths) {
     try {
       return Date.now() - (await stat(path)).mtimeMs;
     } catch (error) {
       if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
   }
-  return Number.POSITIVE_INFINITY;
+  return undefined;
+}
+
+function isOver(age: number | undefined, limit: number): boolean {
+  return age !== undefined && age > limit;
 }

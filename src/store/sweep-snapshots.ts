@@ -1,5 +1,5 @@
 import { hasCode } from '../std/index.ts';
-import type { CollectOptions } from './collect-options.ts';
+import type { CollectOptions, SnapshotSweep } from './collect-options.ts';
 import { lookAgain, type Marks } from './marks.ts';
 import { lockState } from './state.ts';
 import type { Store } from './store.ts';
@@ -23,12 +23,13 @@ export async function sweepSnapshots(
   for (const name of childrenFirst(listed)) {
     if (only && !only.has(name)) continue;
     signal?.throwIfAborted();
+    if (isHeld(name, listed, marks.reach.chains)) continue;
+    const usage = await usageOf(snapshots, name); // it may walk a tree: not under the lock
     using _lock = await lockState(store.root, 'content');
     const { leased } = await lookAgain(store, marks);
     if (leased || !marks.reach.chainsKnown) break;
     if (isHeld(name, listed, marks.reach.chains)) continue;
     try {
-      const usage = (await snapshots.usage?.(name))?.bytes ?? 0;
       if (!dryRun) await snapshots.remove(name);
       listed.delete(name);
       removed.push(name);
@@ -39,6 +40,15 @@ export async function sweepSnapshots(
     }
   }
   return { removed, bytes };
+}
+
+async function usageOf(snapshots: SnapshotSweep, name: string): Promise<number> {
+  try {
+    return (await snapshots.usage?.(name))?.bytes ?? 0;
+  } catch (error) {
+    if (hasCode(error, 'NotFound')) return 0; // just removed
+    throw error;
+  }
 }
 
 /** Committed snapshots, each after all that stand on it. */
