@@ -223,6 +223,28 @@ test('authorization never follows a redirect to another place', async () => {
   assert.equal(registry.requests.at(-1)?.authorization, BASIC);
 });
 
+test('an upload that the registry sends elsewhere goes there without authorization', async () => {
+  await using registry = await startFakeRegistry();
+  await using elsewhere = await startFakeRegistry();
+  elsewhere.uploads.set('there', Buffer.alloc(0));
+  registry.intercept = (request, response) => {
+    if (request.headers.authorization !== BASIC) return reply(response, 401, { 'www-authenticate': 'Basic realm="x"' });
+    return (
+      request.method === 'POST' &&
+      reply(response, 202, { location: `${elsewhere.origin}/v2/a/blobs/uploads/there?sig=1` })
+    );
+  };
+  await using client = clientOf(registry, { credentials: LOGIN });
+  const content = randomBytes(2 << 20);
+  await client.sendBlob('a', blobOf(content), async () =>
+    (async function* () {
+      yield content;
+    })(),
+  );
+  assert.ok(elsewhere.blobs.has(digestOf(content)));
+  assert.ok(elsewhere.requests.every(({ authorization }) => authorization === undefined));
+});
+
 test('a 401 from elsewhere is not answered', async () => {
   await using registry = await startFakeRegistry();
   await using elsewhere = await startFakeRegistry();

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Digest, digestOf, MediaType } from '../oci/index.ts';
 
@@ -22,7 +22,7 @@ export interface FakeRegistry extends AsyncDisposable {
   intercept?: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 }
 
-export async function startFakeRegistry(tls?: { key: string; cert: string }): Promise<FakeRegistry> {
+export async function startFakeRegistry(tls?: ServerOptions): Promise<FakeRegistry> {
   const state = {
     blobs: new Map<string, Buffer>(),
     manifests: new Map<string, { bytes: Buffer; mediaType: string }>(),

@@ -110,6 +110,29 @@ test('an upload whose session is lost begins anew', async () => {
   assert.equal(registry.log.filter((line) => line.startsWith('POST')).length, 2);
 });
 
+test('a registry that is overloaded in the middle of an upload is asked how far it is', async () => {
+  await using registry = await startFakeRegistry();
+  await using client = clientOf(registry);
+  const content = randomBytes(6 << 20);
+  let busy = true;
+  registry.intercept = async (request, response) => {
+    if (request.method !== 'PATCH' || !busy) return false;
+    busy = false;
+    const id = /uploads\/([^?]+)/.exec(request.url ?? '')?.[1] as string;
+    const taken: Buffer[] = [];
+    for await (const chunk of request) {
+      taken.push(chunk as Buffer);
+      if (Buffer.concat(taken).length > 3 << 20) break;
+    }
+    registry.uploads.set(id, Buffer.concat(taken));
+    return reply(response, 503, { connection: 'close' });
+  };
+  const { open, offsets } = opener(content);
+  await client.sendBlob('a', blobOf(content), open);
+  assert.ok(registry.blobs.get(digestOf(content))?.equals(content));
+  assert.ok(offsets.length === 2 && (offsets[1] as number) > 3 << 20, String(offsets));
+});
+
 test('an upload whose end was confirmed into the void counts', async () => {
   await using registry = await startFakeRegistry();
   await using client = clientOf(registry);

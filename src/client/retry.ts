@@ -19,8 +19,8 @@ export async function backOff({ backoff }: RetryPolicy, attempt: number, signal?
 }
 
 /**
- * Sends until there is an answer: waits while the server says that it is busy (429, 502, 503, 504; Retry-After, where it asks for no more than a
- * minute), and where `isIdempotent` also sends again what was lost on the way. The last busy answer is returned as any other.
+ * Sends until there is an answer, where it may be sent twice: again what was lost on the way, and later what the server was too busy for (429, 5xx;
+ * Retry-After, where it asks for no more than a minute). The last busy answer is returned as any other.
  */
 export async function sendPersistently(
   transport: Transport,
@@ -37,7 +37,7 @@ export async function sendPersistently(
       await backOff(policy, attempt, request.signal);
       continue;
     }
-    const isBusy = [429, 502, 503, 504].includes(response.status) || (response.status === 500 && isIdempotent);
+    const isBusy = isIdempotent && [429, 500, 502, 503, 504].includes(response.status);
     const asked = retryAfter(response.headers['retry-after']);
     if (!isBusy || attempt >= policy.attempts || (asked ?? 0) > MAX_RETRY_AFTER) return response;
     await response.body.dump();

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, get } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { MediaType } from '../oci/index.ts';
+import { digestOf, MediaType } from '../oci/index.ts';
 import { hasCode } from '../std/index.ts';
-import { startFakeRegistry } from './fake-registry.ts';
+import { reply, startFakeRegistry } from './fake-registry.ts';
 import { registryClient } from './registry-client.ts';
 
 const openssl = (() => {
@@ -102,6 +105,102 @@ test('an authority in certs.d does not take the usual ones away', { skip }, () =
     copyFileSync(join(folder, 'cert.pem'), join(host, 'a.crt'));
     await using client = registryClient(registry.host, { ...fast, certificateFolders: [join(folder, 'certs.d')] });
     await client.ping();
+  }),
+);
+
+test('a client certificate in certs.d is shown to the registry that it is for', { skip }, () =>
+  withFolder(async (folder) => {
+    const own = makeCertificate(folder);
+    await using registry = await startFakeRegistry({
+      ...own,
+      ca: own.cert,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    const host = join(folder, 'certs.d', registry.host);
+    mkdirSync(host, { recursive: true });
+    writeFileSync(join(host, 'ca.crt'), own.cert);
+    const certificateFolders = [join(folder, 'certs.d')];
+    await using nobody = registryClient(registry.host, { ...fast, certificateFolders });
+    await assert.rejects(nobody.ping(), (error) => hasCode(error, 'Unavailable'));
+    writeFileSync(join(host, 'client.cert'), own.cert);
+    writeFileSync(join(host, 'client.key'), own.key);
+    await using somebody = registryClient(registry.host, { ...fast, certificateFolders });
+    await somebody.ping();
+  }),
+);
+
+test(
+  'a registry behind a proxy that ends TLS may call itself http: it is talked to in https all the same',
+  { skip },
+  () =>
+    withFolder(async (folder) => {
+      const certificate = makeCertificate(folder);
+      await using registry = await startFakeRegistry(certificate);
+      registry.intercept = (request, response) => {
+        if (request.method !== 'POST') return false;
+        registry.uploads.set('one', Buffer.alloc(0));
+        return reply(response, 202, { location: `http://${registry.host}/v2/a/blobs/uploads/one` });
+      };
+      await using client = registryClient(registry.host, { ...fast, insecureRegistries: [registry.host] });
+      const content = randomBytes(2 << 20);
+      const descriptor = { mediaType: MediaType.ociLayer, digest: digestOf(content), size: content.length };
+      await client.sendBlob('a', descriptor, async () =>
+        (async function* () {
+          yield content;
+        })(),
+      );
+      assert.ok(registry.blobs.has(descriptor.digest));
+    }),
+);
+
+test('a proxy from the environment carries plain requests and tunnels, and sees no more than it must', { skip }, () =>
+  withFolder(async (folder) => {
+    const certificate = makeCertificate(folder, 'DNS:registry.test');
+    await using plain = await startFakeRegistry();
+    await using secure = await startFakeRegistry(certificate);
+    const seen: string[] = [];
+    const proxy = createServer((request, response) => {
+      seen.push(`${request.method} ${request.url}`);
+      const { pathname, search } = new URL(request.url ?? '');
+      get({ host: '127.0.0.1', port: plain.host.split(':')[1], path: pathname + search }, (from) => {
+        response.writeHead(from.statusCode ?? 500, from.headers);
+        from.pipe(response);
+      });
+    });
+    proxy.on('connect', (request, near) => {
+      seen.push(`CONNECT ${request.url}`);
+      const to = request.url === 'registry.test:443' ? secure : plain;
+      const far = connect(Number(to.host.split(':')[1]), '127.0.0.1', () => {
+        near.write('HTTP/1.1 200 OK\r\n\r\n');
+        near.pipe(far).pipe(near);
+      });
+      for (const socket of [near, far]) socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const before = { HTTPS_PROXY: process.env['HTTPS_PROXY'], HTTP_PROXY: process.env['HTTP_PROXY'] };
+    Object.assign(process.env, { HTTPS_PROXY: address, HTTP_PROXY: address });
+    try {
+      mkdirSync(join(folder, 'certs.d', 'registry.test'), { recursive: true });
+      writeFileSync(join(folder, 'certs.d', 'registry.test', 'ca.crt'), certificate.cert);
+      const certificateFolders = [join(folder, 'certs.d')];
+      await using tunnelled = registryClient('registry.test', { ...fast, certificateFolders });
+      await tunnelled.ping();
+      await using forwarded = registryClient('plain.test:5000', { ...fast, insecureRegistries: ['plain.test:5000'] });
+      await forwarded.ping();
+      assert.deepEqual(
+        [...new Set(seen)],
+        ['CONNECT registry.test:443', 'CONNECT plain.test:5000', 'GET http://plain.test:5000/v2/'],
+      );
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   }),
 );
 

@@ -114,7 +114,7 @@ async function openDispatcher(url: URL, reach: Reach | undefined, options: Trans
   const timeout = options.connectTimeout;
   const proxy = proxyFor(url);
   if (proxy) {
-    const { default: ProxyAgent } = await import('undici/lib/dispatcher/proxy-agent.js');
+    const { ProxyAgent } = await import('undici'); // it needs what only the whole of undici sets up
     const requestTls =
       url.protocol === 'https:' ? { ...tlsOptions(url, insecure, fullContext(url.host, certificates)), timeout } : {};
     return new ProxyAgent({
