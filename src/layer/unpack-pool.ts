@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EngineError, entryFile } from '../std/index.ts';
-import type { FromWorker } from './unpack-worker.ts';
+import type { FromWorker, ToWorker } from './unpack-worker.ts';
 
 /** How long a worker without work stays: the layers of one image come in quick succession. */
 const IDLE = 2_000; // milliseconds
@@ -10,15 +10,28 @@ const IDLE = 2_000; // milliseconds
 /** Chunks of a layer die young: collected early, they keep a worker some 60 MB smaller at no loss of speed. */
 const NURSERY = { maxYoungGenerationSizeMb: 8 };
 
-/** A worker for one job; disposing gives it back. */
-export interface LentWorker extends Disposable {
-  readonly worker: Worker;
-  /** Hears its messages, or that it broke, until it is given back. */
-  listen(message: (message: FromWorker) => void, broken: (error: Error) => void): void;
+/** Who hears of a worker at work. */
+export interface Listener {
+  message(message: FromWorker): void;
+  /** The worker is gone; it answers no more. */
+  broken(error: Error): void;
 }
 
-const idle: Worker[] = [];
-const timers = new Map<Worker, NodeJS.Timeout>();
+/** A worker for one job; disposing gives it back. */
+export interface LentWorker extends Disposable {
+  send(message: ToWorker): void;
+  listen(listener: Listener): void;
+}
+
+/** A thread with its one listener of the moment. */
+interface Hand {
+  readonly worker: Worker;
+  listener: Listener | undefined;
+  timer: NodeJS.Timeout | undefined;
+  broken: Error | undefined;
+}
+
+const idle = new Set<Hand>();
 const waiting: (() => void)[] = [];
 let lent = 0;
 
@@ -27,7 +40,11 @@ export async function takeWorker(signal?: AbortSignal): Promise<LentWorker> {
   while (lent >= availableParallelism()) await turn(signal);
   lent += 1;
   try {
-    return lend(idle.pop() ?? (await startWorker()));
+    const [kept] = idle;
+    if (!kept) return lend(await startWorker());
+    idle.delete(kept);
+    clearTimeout(kept.timer);
+    return lend(kept);
   } catch (error) {
     giveTurn();
     throw error;
@@ -36,66 +53,53 @@ export async function takeWorker(signal?: AbortSignal): Promise<LentWorker> {
 
 /** Ends the workers that have nothing to do. Those at work end on their own soon after. */
 export async function closeWorkers(): Promise<void> {
-  await Promise.all(idle.splice(0).map(endWorker));
+  const ending = [...idle];
+  idle.clear();
+  for (const { timer } of ending) clearTimeout(timer);
+  await Promise.all(ending.map(({ worker }) => worker.terminate()));
 }
 
-function lend(worker: Worker): LentWorker {
-  clearTimeout(timers.get(worker));
-  timers.delete(worker);
-  worker.ref();
-  let whole = true;
+function lend(hand: Hand): LentWorker {
+  hand.worker.ref();
   return {
-    worker,
-    listen(message, broken) {
-      const break_ = (error: Error): void => {
-        whole = false;
-        broken(error);
-      };
-      worker.on('message', message);
-      worker.once('error', break_);
-      worker.once('exit', () => break_(new EngineError('Internal', 'the thread that unpacked ended early')));
+    send: (message) => hand.worker.postMessage(message),
+    listen(listener) {
+      hand.listener = listener;
+      if (hand.broken) listener.broken(hand.broken);
     },
     [Symbol.dispose]() {
-      worker.removeAllListeners();
-      worker.unref();
-      if (whole) keep(worker);
-      else worker.on('error', () => {});
+      hand.listener = undefined;
+      hand.worker.unref();
+      if (!hand.broken) keep(hand);
       giveTurn();
     },
   };
 }
 
-function keep(worker: Worker): void {
-  idle.push(worker);
-  worker.on('error', () => drop(worker));
-  worker.once('exit', () => drop(worker));
-  timers.set(
-    worker,
-    setTimeout(() => {
-      drop(worker);
-      void endWorker(worker);
-    }, IDLE).unref(),
-  );
+function keep(hand: Hand): void {
+  idle.add(hand);
+  hand.timer = setTimeout(() => {
+    if (idle.delete(hand)) void hand.worker.terminate();
+  }, IDLE).unref();
 }
 
-function drop(worker: Worker): void {
-  const at = idle.indexOf(worker);
-  if (at !== -1) idle.splice(at, 1);
-}
-
-async function endWorker(worker: Worker): Promise<void> {
-  clearTimeout(timers.get(worker));
-  timers.delete(worker);
-  worker.removeAllListeners();
-  await worker.terminate();
-}
-
-/** libuv's pool takes its umask from the thread that starts it, so it must be there before a worker takes one of its own. */
-async function startWorker(): Promise<Worker> {
-  await stat('/');
+async function startWorker(): Promise<Hand> {
+  await stat('/'); // libuv's pool takes its umask from the thread that starts it: it must be there before a worker has one of its own
   const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'), { resourceLimits: NURSERY });
-  worker.setMaxListeners(0);
-  return worker;
+  const hand: Hand = { worker, listener: undefined, timer: undefined, broken: undefined };
+  const breaks = (error: Error): void => {
+    hand.broken ??= error;
+    idle.delete(hand);
+    hand.listener?.broken(hand.broken);
+  };
+  worker.on('message', (message: FromWorker) => hand.listener?.message(message));
+  worker.once('error', (error) =>
+    breaks(
+      new EngineError('Internal', `the thread that unpacked failed: ${(error as Error).message}`, { cause: error }),
+    ),
+  );
+  worker.once('exit', () => breaks(new EngineError('Internal', 'the thread that unpacked ended early')));
+  return hand;
 }
 
 function giveTurn(): void {

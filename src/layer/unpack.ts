@@ -2,7 +2,6 @@ import type { GrowingFile } from '../std/index.ts';
 import { unpackError } from './thread-error.ts';
 import { closeWorkers, takeWorker } from './unpack-pool.ts';
 import type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
-import type { FromWorker, ToWorker } from './unpack-worker.ts';
 
 export { closeWorkers };
 
@@ -22,18 +21,20 @@ export interface UnpackRequest extends UnpackPlan {
 export async function unpackLayer({ file, signal, report, ...plan }: UnpackRequest): Promise<UnpackedLayer> {
   signal?.throwIfAborted();
   using lent = await takeWorker(signal);
-  const { worker } = lent;
-  const send = (message: ToWorker): void => worker.postMessage(message);
-  const stop = (): void => send({ kind: 'abort' });
+  const stop = (): void => lent.send({ kind: 'abort' });
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await new Promise<UnpackedLayer>((resolve, reject) => {
-      lent.listen((message: FromWorker) => {
-        if (message.kind === 'progress') report?.(message.bytes);
-        else if (message.kind === 'done') resolve(message.layer);
-        else reject(unpackError(message.error));
-      }, reject);
-      send({ kind: 'unpack', blob: file.handle, plan });
+      lent.listen({
+        message(message) {
+          if (message.kind === 'progress') report?.(message.bytes);
+          else if (message.kind === 'done') resolve(message.layer);
+          else reject(unpackError(message.error));
+        },
+        broken: reject,
+      });
+      lent.send({ kind: 'unpack', blob: file.handle, plan });
+      if (signal?.aborted) stop(); // while it waited for a worker
     });
   } catch (error) {
     signal?.throwIfAborted(); // the caller's own reason
