@@ -27,7 +27,12 @@ export async function announceUse({ root }: { readonly root: string }): Promise<
 /** Tells {@link announceUse} that a collection begins; the caller holds the lock `collection` until it has disposed this. */
 export async function markCollecting(root: string): Promise<AsyncDisposable> {
   const aside = join(root, `collecting${ASIDE}${randomUUID()}`);
-  await writeFile(aside, JSON.stringify(await thisProcess()), { mode: 0o600 });
+  try {
+    await writeFile(aside, JSON.stringify(await thisProcess()), { mode: 0o600 });
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+    await writeFile(aside, '', { mode: 0o600 }); // needs no block: a full disk is what collections are for
+  }
   await rename(aside, markerPath(root));
   return {
     async [Symbol.asyncDispose]() {
@@ -54,7 +59,7 @@ async function readMarker(root: string): Promise<ProcessIdentity | 'unknown' | u
       return { pid, start, namespace };
     }
   } catch {
-    // A power cut can leave it empty.
+    // A full disk or a power cut left it empty.
   }
   return 'unknown';
 }

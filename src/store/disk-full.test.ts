@@ -9,7 +9,7 @@ import { storeImage } from '../../test/fixtures/stored-image.ts';
 import { mount, unmount } from '../linux/index.ts';
 import { digestOf } from '../oci/index.ts';
 import { hasCode, isErrno } from '../std/index.ts';
-import { fsck, openStore, type Store } from './index.ts';
+import { collectGarbage, fsck, openStore, type Store } from './index.ts';
 
 /** A store on a file system of `size`; undefined, and the test skipped, where none can be mounted. */
 async function smallStore(t: TestContext, type: 'tmpfs' | 'ext4', size: number): Promise<Store | undefined> {
@@ -42,6 +42,7 @@ for (const type of ['tmpfs', 'ext4'] as const) {
     const store = await smallStore(t, type, 12 << 20);
     if (!store) return;
     await storeImage(store, { name: 'before' });
+    const waste = await store.content.put(randomBytes(300_000));
     const full = (error: unknown): boolean => hasCode(error, 'ResourceExhausted');
 
     const big = randomBytes(16 << 20);
@@ -67,6 +68,8 @@ for (const type of ['tmpfs', 'ext4'] as const) {
       ['before'],
     );
     assert.deepEqual(await fsck(store), []);
+    assert.deepEqual((await collectGarbage(store)).removedBlobs, [waste], 'a full disk can be freed');
+    await store.images.set('again', descriptor);
 
     await rm(filler, { recursive: true });
     await storeImage(store, { name: 'after' });

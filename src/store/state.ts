@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { lockFile } from '../linux/index.ts';
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../oci/index.ts';
 import { EngineError, isErrno } from '../std/index.ts';
+import { diskError } from './disk-error.ts';
 
 export interface LockOptions {
   /** Many hold `shared` at once; `exclusive` (the default) is held alone. */
@@ -22,9 +23,13 @@ export type StoreLock = 'collection' | 'images' | 'layers' | 'content';
 const LOCK_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 /** Holds the lock `name` of the state folder `root` until disposed, among all processes. Not re-entrant. */
-export function lockState(root: string, name: string, options: LockOptions = {}): Promise<Disposable> {
+export async function lockState(root: string, name: string, options: LockOptions = {}): Promise<Disposable> {
   if (!LOCK_NAME.test(name)) throw new EngineError('InvalidArgument', `invalid lock name ${JSON.stringify(name)}`);
-  return lockFile(join(root, 'locks', name), options);
+  try {
+    return await lockFile(join(root, 'locks', name), options);
+  } catch (error) {
+    throw diskError(error, `locking ${root}`);
+  }
 }
 
 /** `sha256-<hex>`: a digest as one file name. A digest becomes a path here and in {@link blobPath} alone, and only after it was parsed. */
