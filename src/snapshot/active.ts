@@ -1,10 +1,10 @@
 import { renameSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unmount } from '../linux/index.ts';
+import { lockFile, unmount } from '../linux/index.ts';
 import { type Digest, parseDigest } from '../oci/index.ts';
 import { EngineError, isErrno } from '../std/index.ts';
 import type { Driver } from './driver.ts';
-import { bootID, getSnapshot, isTaken, placeOf, type Snapshot, type SnapshotFolder } from './folder.ts';
+import { bootID, getSnapshot, isTaken, nameLock, placeOf, type Snapshot, type SnapshotFolder } from './folder.ts';
 import { claimMount, lockPathOf, mounted } from './mount-lock.ts';
 import { clearMounts } from './mount-table.ts';
 import { writeRecord } from './record.ts';
@@ -46,7 +46,7 @@ export function activeSnapshot(folder: SnapshotFolder, driver: Driver, snapshot:
     changes: () => driver.changes(snapshot),
     async commit(name) {
       if (kind === 'view') throw new EngineError('Conflict', `${key} is a view: it holds nothing to commit`);
-      commit(folder, driver, snapshot, name);
+      await commit(folder, driver, snapshot, name);
     },
   };
 }
@@ -55,10 +55,11 @@ export function activeSnapshot(folder: SnapshotFolder, driver: Driver, snapshot:
  * The rename is the commit: before it the snapshot is active, with a record that only then means something; after it it is
  * committed, with a work folder too many. A kill leaves the one or the other.
  */
-function commit(folder: SnapshotFolder, driver: Driver, snapshot: Snapshot, name: Digest): void {
-  parseDigest(name);
-  const place = placeOf(folder, name);
-  using _ = claimMount(snapshot);
+async function commit(folder: SnapshotFolder, driver: Driver, snapshot: Snapshot, name: Digest): Promise<void> {
+  const place = placeOf(folder, parseDigest(name));
+  using _claim = claimMount(snapshot);
+  // Who unpacks or removes this very name is let finish: what `publishing` makes must not be taken away behind us.
+  using _turn = await lockFile(nameLock(folder, name), { timeout: Number.POSITIVE_INFINITY });
   clearMounts(driver.leftovers(snapshot.path), snapshot.name);
   if (getSnapshot(folder, name)) throw taken(name);
   if (isTaken(folder, name)) discardDamaged(folder, name);

@@ -116,12 +116,20 @@ async function unpack(folder: SnapshotFolder, driver: Driver, name: Digest, laye
   announce(placeOf(folder, name));
 }
 
+/** The lock of a name; an abort leaves the queue at once, with the caller's own reason. */
 async function waitTurn(path: string, signal: AbortSignal | undefined): Promise<Disposable> {
+  const turn = lockFile(path, { timeout: Number.POSITIVE_INFINITY, ...(signal && { signal }) });
+  const aborted = Promise.withResolvers<never>();
+  const leave = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', leave, { once: true });
   try {
-    return await lockFile(path, { timeout: Number.POSITIVE_INFINITY, ...(signal && { signal }) });
+    return await Promise.race([turn, aborted.promise]);
   } catch (error) {
-    signal?.throwIfAborted(); // the caller's own reason, not the timer's
+    turn.then((lock) => lock[Symbol.dispose]()).catch(() => {}); // it may come to us still
+    signal?.throwIfAborted();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', leave);
   }
 }
 

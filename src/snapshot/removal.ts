@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../linux/index.ts';
 import type { Digest } from '../oci/index.ts';
@@ -16,8 +16,8 @@ export const LEAVING = '.gone-';
 /** Removes a committed snapshot: Conflict while others stand on it. */
 export async function removeCommitted(folder: SnapshotFolder, driver: Driver, name: Digest): Promise<void> {
   if (!isTaken(folder, name)) return;
-  const lock = nameLock(folder, name);
-  using _ = await lockFile(lock, { timeout: Number.POSITIVE_INFINITY }); // nobody remakes it before `removed` is through
+  // Nobody remakes it before `removed` is through. The lock file stays: another process may just be waiting for this very one.
+  using _ = await lockFile(nameLock(folder, name), { timeout: Number.POSITIVE_INFINITY });
   takeAway(folder, name, () => {
     const children = listChildren(folder, name);
     if (children.length === 0) return undefined;
@@ -27,7 +27,6 @@ export async function removeCommitted(folder: SnapshotFolder, driver: Driver, na
     });
   });
   driver.removed(name);
-  rmSync(lock, { force: true }); // who waits for this very file unpacks beside another, at worst: publishing decides
 }
 
 /** Removes an active snapshot or a view: Conflict while it is mounted. Takes no lock: every short run passes here. */

@@ -326,6 +326,23 @@ export function snapshotterContract(driver: string, { skip }: { skip: string | f
       assert.deepEqual(checkSnapshots(on.root), []);
     });
 
+    test('a parent goes or stays whole while others begin to stand on it', async () => {
+      await using on = await subject();
+      const other = await openSnapshotter({ root: on.root, driver });
+      const parent = digestOf('parent');
+      for (let round = 0; round < 30; round++) {
+        if (!(await other.has(parent))) await (await other.prepare('seed')).commit(parent);
+        const [begun, removed] = await Promise.allSettled([
+          on.snapshots.prepare('child', parent),
+          other.remove(parent),
+        ]);
+        assert.equal(await other.has(parent), (await other.stat('child')) !== undefined);
+        if (begun.status === 'rejected') assert.ok(hasCode(begun.reason, 'NotFound'), String(begun.reason));
+        if (removed.status === 'rejected') assert.ok(hasCode(removed.reason, 'Conflict'), String(removed.reason));
+        await other.remove('child');
+      }
+    });
+
     test('a view shows, refuses writes and cannot be committed', async () => {
       await using on = await subject();
       const top = await unpackStack(on, [[{ name: 'file', content: 'x' }]]);
