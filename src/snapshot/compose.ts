@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../linux/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
-import { EngineError } from '../std/index.ts';
+import { EngineError, isErrno } from '../std/index.ts';
 import { activeSnapshot } from './active.ts';
 import type { Driver } from './driver.ts';
 import { amendRecord, syncSnapshots } from './durability.ts';
@@ -40,7 +40,7 @@ export function snapshotterOf(folder: SnapshotFolder, driver: Driver): Snapshott
     if (isTaken(folder, key)) throw new EngineError('AlreadyExists', `snapshot ${key} exists already`);
     const chain = parent ? chainOn(requireSnapshot(folder, parent)) : [];
     await using staging = stage(folder);
-    await driver.prepare(staging.path, chain, { view, volatile });
+    await onParent(folder, parent, driver.prepare(staging.path, chain, { view, volatile }));
     writeFileSync(join(staging.path, 'lock'), '', { mode: 0o600 });
     writeRecord(staging.path, {
       chain,
@@ -101,7 +101,7 @@ async function unpack(folder: SnapshotFolder, driver: Driver, name: Digest, laye
   emptyTrash(folder.root).catch(() => {}); // what somebody was killed over; what resists is for `checkSnapshots`
   const chain = async (): Promise<readonly Digest[]> => (parent ? chainOn(await waitFor(folder, parent, signal)) : []);
   await using staging = stageHeld(folder);
-  const { bottom } = await driver.unpack({ place: staging.path, layer, chain });
+  const { bottom } = await onParent(folder, parent, driver.unpack({ place: staging.path, layer, chain }));
   signal?.throwIfAborted();
   writeRecord(staging.path, {
     chain: await chain(),
@@ -114,6 +114,16 @@ async function unpack(folder: SnapshotFolder, driver: Driver, name: Digest, laye
   driver.publishing(name);
   staging.publish(name, parent);
   announce(placeOf(folder, name));
+}
+
+/** Tells a failure of `work` as what it is where the parent was removed under it: files that went while they were read. */
+async function onParent<T>(folder: SnapshotFolder, parent: Digest | undefined, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!parent || !isErrno(error, 'ENOENT') || getSnapshot(folder, parent)) throw error;
+    throw new EngineError('NotFound', `the parent ${parent} was removed`, { cause: error });
+  }
 }
 
 /** The lock of a name; an abort leaves the queue at once, with the caller's own reason. */
