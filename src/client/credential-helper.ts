@@ -54,7 +54,9 @@ async function runHelper(
   if (!/^[\w.-]+$/.test(name))
     throw new EngineError('InvalidArgument', `${file} names the impossible credential helper ${JSON.stringify(name)}`);
   const program = `docker-credential-${name}`;
-  const child = spawn(program, [verb], { stdio: ['pipe', 'pipe', 'ignore'], timeout: TIME_LIMIT });
+  // Not spawn's own timeout, whose timer outlives a program that can't be started.
+  const limit = AbortSignal.timeout(TIME_LIMIT);
+  const child = spawn(program, [verb], { stdio: ['pipe', 'pipe', 'ignore'], signal: limit });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -67,6 +69,8 @@ async function runHelper(
     return { code: await ended, output: output.toString().trim() };
   } catch (error) {
     child.kill();
+    if (limit.aborted)
+      throw new EngineError('Unavailable', `${program} ${verb} did not end within ${TIME_LIMIT / 1000} s`);
     if (!isErrno(error, 'ENOENT', 'EACCES')) throw error;
     throw new EngineError(
       'Unavailable',
