@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EngineError, hasCode } from '../std/index.ts';
+import type { Container } from './container.ts';
+import { CLEAN_ENV, requireProgram } from './host-tools.ts';
+import type { PlacedMount } from './mount-plan.ts';
+import { resolveInRoot } from './root-walk.ts';
+import { createVolume, type Volume } from './volumes.ts';
+
+/** The container's mounts with the host paths of its volumes, which are made, and filled from the image, at first use. */
+export async function placeMounts(root: string, { mounts, id }: Container, rootfs: number): Promise<PlacedMount[]> {
+  const placed: PlacedMount[] = [];
+  for (const mount of mounts) {
+    if (mount.type !== 'volume') {
+      placed.push(mount);
+      continue;
+    }
+    if (mount.name === undefined)
+      throw new EngineError('Internal', `the volume at ${mount.target} of ${id} has no name`);
+    const volume = createVolume(root, { name: mount.name, anonymous: mount.anonymous ?? false });
+    if (!mount.noCopy) await fillVolume(volume, rootfs, mount.target);
+    placed.push({ ...mount, hostPath: volume.mountpoint });
+  }
+  return placed;
+}
+
+/**
+ * Gives a volume that was never used what the image has at `target`, with owners, modes and attributes. The place is found inside the
+ * image whatever links lead there, and the copy follows none (CVE-2022-23648). It is made aside and then put in the place of the empty volume.
+ */
+export async function fillVolume({ mountpoint }: Volume, rootfs: number, target: string): Promise<void> {
+  const marker = join(dirname(mountpoint), 'filled');
+  if (existsSync(marker)) return;
+  if (readdirSync(mountpoint).length === 0) {
+    using source = findDirectory(rootfs, target);
+    if (source) await copyInto(source.fd, mountpoint);
+  }
+  writeFileSync(marker, '');
+}
+
+function findDirectory(rootfs: number, target: string): ReturnType<typeof resolveInRoot> | undefined {
+  try {
+    const found = resolveInRoot(rootfs, target);
+    if (found.stats?.isDirectory()) return found;
+    found[Symbol.dispose]();
+  } catch (error) {
+    if (!hasCode(error, 'NotFound') && !hasCode(error, 'InvalidArgument')) throw error;
+  }
+  return undefined;
+}
+
+async function copyInto(source: number, mountpoint: string): Promise<void> {
+  const aside = `${mountpoint}.${randomBytes(6).toString('hex')}`;
+  mkdirSync(aside, { mode: 0o700 });
+  try {
+    await copyTree(source, aside);
+    renameSync(aside, mountpoint); // over the empty folder; a full one stays, and we were late
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    if (readdirSync(mountpoint).length === 0) throw error;
+  }
+}
+
+/** Copies what the directory of the descriptor holds, and its own owner and mode. The host's cp does it, which knows holes, links and attributes. */
+function copyTree(source: number, target: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const args = ['-a', '--', '/proc/self/fd/3/.', `${target}/`];
+    const child = spawn(requireProgram('cp', 'coreutils'), args, {
+      env: CLEAN_ENV,
+      stdio: ['ignore', 'ignore', 'pipe', source],
+    });
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (errors.length < 4096) errors += chunk.toString('utf8');
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new EngineError('Internal', `can't fill a volume from the image: ${errors.trim()}`));
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../std/index.ts';
+import type { Container, ContainerState } from './container.ts';
+import { containerEvent } from './container-event.ts';
+import { recordedState, writeState } from './container-state.ts';
+import { placeMounts } from './fill-volume.ts';
+import { clearFinish } from './finish.ts';
+import { bundleOf } from './folders.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+import { readRecord, readText, replaceRecord } from './record-file.ts';
+import { withCompiledSeccomp } from './seccomp-cache.ts';
+import { createSpec } from './spec.ts';
+
+/** Throws Conflict for a container that runs, or is on its way. */
+export function requireStartable({ name, state }: Container): void {
+  if (state.status === 'running' || state.status === 'paused')
+    throw new EngineError('Conflict', `container ${name} is running already`);
+}
+
+/** Writes the bundle's config.json, and makes in the mounted root file system what it speaks of. */
+export async function prepareBundle(
+  root: string,
+  container: Container,
+  runtime: OciRuntime,
+  rootfs: number,
+): Promise<void> {
+  const bundle = bundleOf(container.folder);
+  const made: string[] = [];
+  const mounts = await placeMounts(root, container, rootfs);
+  const spec = createSpec(container, {
+    rootfs,
+    mounts,
+    unifiedCgroups: hasUnifiedCgroups(),
+    made: (path) => made.push(path),
+  });
+  const compiled = await withCompiledSeccomp(root, runtime, spec);
+  for (const name of ['runtime.log', 'pid', container.id, 'oom']) rmSync(join(bundle, name), { force: true });
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(compiled), { mode: 0o600 });
+  if (made.length > 0) replaceRecord(madeFile(container), [...new Set([...madePaths(container), ...made])]);
+}
+
+/** Paths in the container's files that no program of it made: mount points, the working directory. A diff leaves them out. */
+export function madePaths(container: Container): readonly string[] {
+  return readRecord<string[]>(madeFile(container)) ?? [];
+}
+
+/** Records that the container runs from now on. */
+export function recordStart(
+  root: string,
+  container: Container,
+  running: Pick<ContainerState, 'monitored' | 'holder' | 'watcher' | 'startTime'> & {
+    readonly pid?: number;
+    readonly restarts?: number;
+  },
+): void {
+  const { folder } = container;
+  const { restarts } = recordedState(folder);
+  clearFinish(folder);
+  writeState(folder, {
+    status: 'running',
+    pid: 0,
+    exitCode: 0,
+    oomKilled: false,
+    startedAt: new Date().toISOString(),
+    restarts,
+    ...running,
+  });
+  containerEvent(root, container, 'start');
+}
+
+function madeFile({ folder }: Container): string {
+  return join(folder, 'made.json');
+}
+
+/** cgroup v2 and nothing else: cgroups(7). */
+export function hasUnifiedCgroups(): boolean {
+  return readText('/sys/fs/cgroup/cgroup.controllers') !== undefined;
+}
