@@ -283,6 +283,16 @@ export function snapshotterContract(driver: string, { skip }: { skip: string | f
       assert.deepEqual(checkSnapshots(on.root), []);
     });
 
+    test('a root with attributes of its own is no change of what stands on it', async () => {
+      await using on = await subject();
+      const xattrs = new Map([['user.note', Buffer.from('root')]]);
+      const top = await unpackStack(on, [[{ name: './', mode: 0o711, uid: 9, xattrs }, { name: 'file' }]]);
+      const active = await on.snapshots.prepare('work', top);
+      assert.deepEqual(await listChanges(active.changes()), []);
+      await using _ = await active.mount(target(on));
+      assert.match(describeTree(target(on)).get('') as string, /^40711 9:0 .*user\.note=726f6f74/);
+    });
+
     test('a snapshot on nothing begins empty, and its root has the mode of a root', async () => {
       await using on = await subject();
       const active = await on.snapshots.prepare('scratch');

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listXattrs, readXattrs, setXattr } from '../../linux/index.ts';
 import type { Digest } from '../../oci/index.ts';
 import { EngineError, isErrno } from '../../std/index.ts';
 import { snapshotterOf } from '../compose.ts';
@@ -45,7 +46,7 @@ export function overlayDriver(root: string): Snapshotter {
       mkdirSync(join(place, 'work'), { mode: 0o700 });
       const upper = join(place, 'fs'); // its metadata is the merged root's
       mkdirSync(upper);
-      if (chain[0]) copyRootMetadata(join(folder.path, chain[0], 'fs'), upper);
+      if (chain[0]) dressRoot(join(folder.path, chain[0]), upper);
       else chmodSync(upper, 0o755); // whatever the umask
     },
     mounts: (snapshot) => [
@@ -61,7 +62,10 @@ export function overlayDriver(root: string): Snapshotter {
     },
     usage: (snapshot) => treeUsage(snapshot),
     publishing: (name) => link(folder, name),
-    settled: (place) => rmSync(join(place, 'work'), { recursive: true, force: true }),
+    settled(place) {
+      rmSync(join(place, 'work'), { recursive: true, force: true });
+      noteRootXattrs(place);
+    },
     removed: (name) => rmSync(join(folder.path, LINKS, linkName(name)), { force: true }),
   };
   return snapshotterOf(folder, driver);
@@ -88,7 +92,29 @@ async function unpackLayerFolder(
     ...(report && { report }),
   });
   settleLayer(root, pending, lowerLookup(lowersOf(folder, await chain())));
+  noteRootXattrs(place);
   return { bottom: opaque }; // the kernel heeds no such mark on the root of a lower: the stack itself must end there
+}
+
+/** Beside a layer whose root has attributes: only then must a new upper be given them, which takes native code. */
+const ROOT_XATTRS = 'root-xattrs';
+
+function noteRootXattrs(place: string): void {
+  if (listXattrs(join(place, 'fs')).some(isCarried)) writeFileSync(join(place, ROOT_XATTRS), '');
+}
+
+/** The merged root shows its upper's metadata, so that must be the one of the layer below. */
+function dressRoot(parent: string, upper: string): void {
+  const root = join(parent, 'fs');
+  if (existsSync(join(parent, ROOT_XATTRS))) {
+    for (const [name, value] of readXattrs(root)) if (isCarried(name)) setXattr(upper, name, value);
+  }
+  copyRootMetadata(root, upper);
+}
+
+/** Not overlay's own marks, nor labels that are the host's. */
+function isCarried(name: string): boolean {
+  return !/^(trusted|user\.overlay|security)\./.test(name);
 }
 
 function lowersOf(folder: SnapshotFolder, chain: readonly Digest[]): string[] {
