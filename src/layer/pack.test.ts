@@ -157,7 +157,10 @@ test('GNU tar unpacks what is packed here to the same tree', withTar, async () =
   execFileSync('sh', ['-c', PLANT], { cwd: tree });
   const tar = await bytesOf(packTree(tree));
   await applyLayer(streamOf(tar), ours, { form: 'merged' });
-  execFileSync('tar', ['-x', '-p', '--xattrs', '--xattrs-include=*', '--numeric-owner', '-C', theirs], { input: tar });
+  execFileSync('tar', ['-x', '-p', '--xattrs', '--xattrs-include=*', '--numeric-owner', '-C', theirs], {
+    input: tar,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   assert.deepEqual(describeTree(ours), describeTree(tree));
   assert.deepEqual(describeTree(theirs), describeTree(tree));
 });

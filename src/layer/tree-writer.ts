@@ -212,6 +212,7 @@ export class TreeWriter implements LayerSink, Disposable {
       return;
     }
     mknodAt(parent, name, S_IFCHR, 0n);
+    utimesAt(parent, name, 0n, 0n); // the same layer, the same tree
     this.#whiteouts.add(path);
   }
 
