@@ -37,6 +37,8 @@ export interface ContainerState {
   readonly error?: string;
   /** How often the restart policy has started it again since the last start by hand. */
   readonly restarts: number;
+  /** Milliseconds that the last restart waited. */
+  readonly backoff?: number;
   /** Stopped by hand: `unless-stopped` and `always` leave it alone until the next start. */
   readonly stopped?: boolean;
 }

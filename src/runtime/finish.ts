@@ -9,6 +9,7 @@ import { bundleOf, runFolder } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { probeRuntime, runtimeArguments } from './oci-runtime.ts';
 import { discardContainer } from './remove-container.ts';
+import { removeAnonymousVolumes } from './volumes.ts';
 
 /** How a container ended. */
 export interface Ending {
@@ -55,7 +56,9 @@ export async function reapContainers(root: string): Promise<Container[]> {
 export async function reapContainer(root: string, container: Container): Promise<boolean> {
   if (!isUnfinished(container)) return false;
   await deleteFromRuntime(root, container.id);
-  return finishContainer(root, container, exitOf(container.folder, container.id));
+  if (!finishContainer(root, container, exitOf(container.folder, container.id))) return false;
+  if (container.autoRemove) await removeAnonymousVolumes(root, container);
+  return true;
 }
 
 /** Takes away what the OCI runtime keeps of a container: its state, its cgroup, processes that outlived the first one. */

@@ -18,6 +18,7 @@ export type {
   Ulimit,
 } from './options.ts';
 export { madePaths } from './prepare-start.ts';
+export { discardContainer } from './remove-container.ts';
 export { type Resolved, resolveInRoot } from './root-walk.ts';
 export { type RunResult, type RunStreams, runForeground } from './run.ts';
 export { parseSignal } from './signals.ts';

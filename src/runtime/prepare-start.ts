@@ -49,7 +49,7 @@ export function madePaths(container: Container): readonly string[] {
 export function recordStart(
   root: string,
   container: Container,
-  running: Pick<ContainerState, 'monitored' | 'holder' | 'watcher' | 'startTime'> & {
+  running: Pick<ContainerState, 'monitored' | 'holder' | 'watcher' | 'startTime' | 'backoff'> & {
     readonly pid?: number;
     readonly restarts?: number;
   },

@@ -12,6 +12,7 @@ import { prepareBundle, recordStart, requireStartable } from './prepare-start.ts
 import { identify } from './process-identity.ts';
 import { readText } from './record-file.ts';
 import { startFailureCode } from './start-failure.ts';
+import { removeAnonymousVolumes } from './volumes.ts';
 
 export interface RunStreams {
   /** `none` is /dev/null. Our own by default where the container's stdin is open. */
@@ -95,6 +96,7 @@ export async function runForeground(
   const result: RunResult =
     failure === undefined ? { exitCode: code } : { exitCode: startFailureCode(failure), error: failure };
   finishContainer(root, container, result);
+  if (container.autoRemove) await removeAnonymousVolumes(root, container);
   signal?.throwIfAborted();
   return result;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, isErrno } from '../std/index.ts';
+import type { ContainerRecord } from './container.ts';
 import { requireName } from './container-names.ts';
 import { appendEvent } from './events.ts';
 import { listContainers } from './find-container.ts';
@@ -129,4 +130,16 @@ export async function usersOfVolume(root: string, name: string): Promise<string[
 async function usedVolumes(root: string): Promise<Set<string>> {
   const mounts = (await listContainers(root)).flatMap((container) => container.mounts);
   return new Set(mounts.flatMap((mount) => (mount.type === 'volume' && mount.name !== undefined ? [mount.name] : [])));
+}
+
+/** The volumes that were made for this container alone. */
+export async function removeAnonymousVolumes(root: string, { mounts }: Pick<ContainerRecord, 'mounts'>): Promise<void> {
+  for (const mount of mounts)
+    if (mount.type === 'volume' && mount.anonymous && mount.name !== undefined) {
+      try {
+        await removeVolume(root, mount.name, { force: true });
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code !== 'Conflict') throw error; // another container took it up
+      }
+    }
 }
