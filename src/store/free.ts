@@ -32,7 +32,9 @@ export async function freeUnreferenced(
     await own.add(descriptor);
     const marks = await startMarks(store, { began, ...(options.roots && { roots: options.roots }) });
     // In the order of reaching, so that a manifest goes before its layers: whoever finds the manifest finds the rest.
-    const candidates = [...own.blobs].filter((digest) => !marks.reach.blobs.has(digest));
+    const candidates = [...own.blobs, ...(await compressedTwins(store, own))].filter(
+      (digest) => !marks.reach.blobs.has(digest),
+    );
     const gone = idsGone(own, marks.reach, marks.reach.blobs.has(descriptor.digest));
     const blobs = await sweepBlobs(store, marks, candidates, options);
     const snapshots = await sweepSnapshots(store, marks, own.chains, options);
@@ -44,6 +46,12 @@ export async function freeUnreferenced(
       bytes: blobs.bytes + snapshots.bytes,
     };
   });
+}
+
+/** Blobs that a push made of plain layers: no manifest here names them. */
+async function compressedTwins(store: Store, { diffIDs }: Reach): Promise<Digest[]> {
+  const twins = await Promise.all([...diffIDs].map((diffID) => store.layers.compressed(diffID)));
+  return twins.flat().map(({ digest }) => digest);
 }
 
 function idsGone(own: Reach, kept: Reach, stays: boolean): { images: Digest[]; chains: Digest[] } {

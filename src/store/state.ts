@@ -13,16 +13,13 @@ export interface LockOptions {
   readonly timeout?: number;
 }
 
-/**
- * Locks of the store itself. They are taken in the order in which they stand here, never the other way round:
- * `collection` one collector at a time; `images` changes of index.json; `layers` changes of layer records; `content` shared by "touch,
- * then look", exclusive for "look again, then unlink".
- */
-export type StoreLock = 'collection' | 'images' | 'layers' | 'content';
-
 const LOCK_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
-/** Holds the lock `name` of the state folder `root` until disposed, among all processes. Not re-entrant. */
+/**
+ * Holds the lock `name` of the state folder `root` until disposed, among all processes. Not re-entrant. The store's own are taken in this order,
+ * never the other way round: `collection` one collector at a time; `images` changes of index.json; `layers` changes of layer records; `content`
+ * shared for "touch, then look", exclusive for "look again, then unlink".
+ */
 export async function lockState(root: string, name: string, options: LockOptions = {}): Promise<Disposable> {
   if (!LOCK_NAME.test(name)) throw new EngineError('InvalidArgument', `invalid lock name ${JSON.stringify(name)}`);
   try {
