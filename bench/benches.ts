@@ -1,13 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InputName } from './inputs.ts';
-import type { Lab } from './lab.ts';
+import { diskUse, type Lab } from './lab.ts';
 import { measure, run, type Sample, type Step } from './measure.ts';
 import type { Subject } from './subjects/subject.ts';
 
 /** What a bench has to hand for one subject in one round. */
 export interface Trial {
   readonly subject: Subject;
+  /** All of the subject's state. */
+  readonly folder: string;
   readonly lab: Lab;
   /** The input's reference at the lab's registry. */
   readonly image: string;
@@ -24,15 +26,22 @@ export interface Bench {
 
 const TRUE = ['/bin/true'];
 
+/** Mebibytes that a subject's databases may have grown by once an image is gone. */
+const LEFT_OVER = 16;
+
 function pullOf(name: string, input: InputName, what: string): Bench {
   return {
     name,
     input,
     what,
-    async round({ subject, image }) {
+    async round({ subject, folder, image }) {
       if (!subject.pull || !subject.remove) return undefined;
+      const before = diskUse(folder);
       const sample = await measure(subject.pull(image), subject.daemons());
       await run(subject.remove(image));
+      const left = diskUse(folder) - before;
+      if (left > LEFT_OVER)
+        throw new Error(`${subject.name} kept ${left.toFixed(0)} MiB of ${image}: its next pull would not be cold`);
       return sample;
     },
   };

@@ -1,8 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Daemon, startDaemon } from './daemon.ts';
 
 /** Kept between runs: inputs that take minutes to make. */
 export const CACHE: string = join(import.meta.dirname, '../.cache/bench');
@@ -16,30 +17,40 @@ export interface Lab extends AsyncDisposable {
 
 export async function openLab(gigabytes = 40): Promise<Lab> {
   const folder = '/tmp/overstrata-bench';
-  if (existsSync(join(folder, 'lost+found'))) execFileSync('umount', ['--lazy', folder]);
+  const image = join(CACHE, 'lab.ext4');
+  takeDown(folder, image); // what a run that was killed has left
   mkdirSync(folder, { recursive: true });
   mkdirSync(CACHE, { recursive: true });
-  const image = join(CACHE, 'lab.ext4');
-  rmSync(image, { force: true });
   execFileSync('truncate', ['--size', `${gigabytes}G`, image]);
   execFileSync('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', '-i', '8192', image]);
   execFileSync('mount', ['-o', 'loop,noatime', image, folder]);
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => takeDown(folder, image));
   const { address, server } = await startRegistry(join(folder, 'registry'));
-  return {
-    folder,
-    registry: address,
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGTERM');
-      await ended;
-      execFileSync('sh', ['-c', 'umount "$1" || umount --lazy "$1"; rm -f "$2"', 'sh', folder, image], {
-        stdio: 'ignore',
-      });
-    },
-  };
+  undo.defer(() => server.stop());
+  const held = undo.move();
+  return { folder, registry: address, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
-async function startRegistry(folder: string): Promise<{ address: string; server: ChildProcess }> {
+function takeDown(folder: string, image: string): void {
+  for (const mount of mountsBelow(folder)) {
+    if (spawnSync('umount', [mount]).status !== 0) spawnSync('umount', ['--lazy', mount]);
+  }
+  rmSync(image, { force: true });
+  if (existsSync(folder)) rmSync(folder, { recursive: true });
+}
+
+/** Mount points at and below `folder`, the innermost first. */
+function mountsBelow(folder: string): string[] {
+  const listed = spawnSync('findmnt', ['--list', '--noheadings', '--output', 'TARGET'], { encoding: 'utf8' }).stdout;
+  return listed
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((target) => target === folder || target.startsWith(`${folder}/`))
+    .reverse();
+}
+
+async function startRegistry(folder: string): Promise<{ address: string; server: Daemon }> {
   mkdirSync(folder, { recursive: true });
   const address = `127.0.0.1:${await freePort()}`;
   const config = join(folder, 'config.yml');
@@ -47,12 +58,13 @@ async function startRegistry(folder: string): Promise<{ address: string; server:
     config,
     `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "${address}"}\n`,
   );
-  const server = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  const server = startDaemon(['docker-registry', 'serve', config]);
   for (let tries = 0; tries < 100; tries++) {
     const answer = await fetch(`http://${address}/v2/`).catch(() => undefined);
     if (answer?.ok) return { address, server };
     await sleep(50);
   }
+  await server.stop();
   throw new Error('docker-registry did not start');
 }
 
@@ -67,7 +79,15 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Writes everything out and forgets what is cached, so that no subject pays for another's writes. */
+/** Writes everything out, so that no subject pays for another's writes. */
 export function settle(): void {
   execFileSync('sync');
+}
+
+/** Mebibytes that a folder takes. */
+export function diskUse(folder: string): number {
+  const { stdout } = spawnSync('du', ['--summarize', '--one-file-system', '--block-size=1', folder], {
+    encoding: 'utf8',
+  });
+  return Number.parseInt(stdout, 10) / 2 ** 20; // what vanishes meanwhile is no failure
 }

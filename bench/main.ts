@@ -6,9 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BENCHES, type Bench } from './benches.ts';
-import { provide } from './inputs.ts';
+import { type InputName, provide } from './inputs.ts';
 import { type Lab, openLab, settle } from './lab.ts';
-import type { Sample } from './measure.ts';
+import { beginCleaning, type Sample, stopOnSignals } from './measure.ts';
 import { containerd } from './subjects/containerd.ts';
 import { dockerd } from './subjects/dockerd.ts';
 import { podman } from './subjects/podman.ts';
@@ -38,7 +38,9 @@ const { values, positionals } = parseArgs({
 const rounds = Math.max(1, Number(values.rounds));
 const chosen = positionals.length === 0 ? BENCHES : positionals.map(requireBench);
 const rows: Row[] = [];
+const provided = new Map<InputName, Promise<string>>();
 
+stopOnSignals();
 await using lab = await openLab();
 const subjects = [strata(), dockerd(lab.registry), containerd(), podman()]
   .filter((subject): subject is Subject => subject !== undefined)
@@ -47,19 +49,22 @@ await using stack = new AsyncDisposableStack();
 for (const subject of subjects) {
   const folder = join(lab.folder, subject.name);
   mkdirSync(folder, { recursive: true });
-  await subject.start(folder);
   stack.defer(() => subject.stop());
+  await subject.start(folder);
 }
+stack.defer(beginCleaning);
 for (const bench of chosen) await measureBench(bench, lab);
 if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
 
 async function measureBench(bench: Bench, lab: Lab): Promise<void> {
-  const image = await provide(lab, bench.input);
+  const providing = provided.get(bench.input) ?? provide(lab, bench.input);
+  provided.set(bench.input, providing);
+  const image = await providing;
   const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
   for (let round = 0; round < rounds; round++) {
     for (const subject of subjects) {
       settle();
-      const sample = await bench.round({ subject, lab, image, round });
+      const sample = await bench.round({ subject, folder: join(lab.folder, subject.name), lab, image, round });
       if (sample) samples.get(subject)?.push(sample);
     }
   }

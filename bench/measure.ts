@@ -19,6 +19,21 @@ export interface Sample {
   readonly rss: number;
 }
 
+const stopping = new AbortController();
+let cleaning = false;
+
+/** Ends what runs, and everything that would follow, at the first SIGINT or SIGTERM: what was set up is then taken down as after a failure. */
+export function stopOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
+  }
+}
+
+/** From here on steps run even after a signal. */
+export function beginCleaning(): void {
+  cleaning = true;
+}
+
 const TICKS = 100; // USER_HZ is 100 on every Linux that Node runs on
 
 /** Runs `step` and measures it; `daemons` are the processes that work for it, their children included. */
@@ -40,12 +55,16 @@ export async function measure(step: Step, daemons: readonly number[] = []): Prom
 export function run({ argv, env, expect = [0] }: Step): Promise<string> {
   return new Promise((resolve, reject) => {
     const [program, ...args] = argv;
-    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(!cleaning && { signal: stopping.signal }),
+    });
     let output = '';
     let errors = '';
     child.stdout.on('data', (chunk) => (output = (output + chunk).slice(-65536)));
     child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-8192)));
-    child.on('error', reject);
+    child.on('error', (error) => reject(stopping.signal.aborted && !cleaning ? stopping.signal.reason : error));
     child.on('close', (code, signal) => {
       if (code !== null && expect.includes(code)) resolve(output);
       else reject(new Error(`${argv.join(' ')} ended with ${code ?? signal}: ${errors.trim() || output.trim()}`));

@@ -26,7 +26,9 @@ await build({
   minify: true,
   keepNames: true,
   legalComments: 'none',
-  packages: 'external',
+  // Native code stays outside; so does what only a registry's certificates and passwords need.
+  external: ['koffi', '@node-rs/bcrypt', '@peculiar/x509', 'reflect-metadata'],
+  banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" }, // undici is CommonJS
   chunkNames: 'chunk-[hash]',
 });
 execFileSync(

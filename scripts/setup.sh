@@ -55,7 +55,7 @@ package_of() {
   case $1 in
     umoci | crun | runc | conmon | debootstrap | skopeo | podman | buildah | containerd | pigz | zstd | strace) echo "$1" ;;
     docker-registry) echo docker-registry ;;
-    dockerd) echo docker.io ;;
+    dockerd | docker) echo docker.io ;;
     ctr) echo containerd ;;
     busybox) echo busybox-static ;;
     htpasswd) echo apache2-utils ;;

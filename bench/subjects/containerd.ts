@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Daemon, startDaemon, untilReady } from '../daemon.ts';
 import { run, type Step } from '../measure.ts';
 import { versionOf } from './installed.ts';
 import type { Subject } from './subject.ts';
@@ -11,9 +10,20 @@ export function containerd(): Subject | undefined {
   const version = versionOf('containerd', ['--version']);
   if (version === undefined) return undefined;
   let socket = '';
-  let daemon: ChildProcess | undefined;
+  let daemon: Daemon | undefined;
   let execs = 0;
   const step = (...args: string[]): Step => ({ argv: ['ctr', '--address', socket, ...args] });
+  const removal = (name: string): Step => ({
+    argv: [
+      'sh',
+      '-c',
+      'ctr --address "$1" tasks kill -s KILL "$2"; sleep 0.3; ctr --address "$1" tasks rm -f "$2"; ctr --address "$1" containers rm "$2"',
+      'sh',
+      socket,
+      name,
+    ],
+    expect: [0, 1],
+  });
   return {
     name: 'containerd',
     version,
@@ -25,24 +35,16 @@ export function containerd(): Subject | undefined {
         config,
         `version = 2\nroot = "${folder}/root"\nstate = "${folder}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${socket}"\n`,
       );
-      daemon = spawn('containerd', ['--config', config], { stdio: 'ignore' });
-      for (let tries = 0; ; tries++) {
-        try {
-          await run(step('version'));
-          return;
-        } catch (error) {
-          if (tries > 150 || daemon.exitCode !== null) throw error;
-          await sleep(100);
-        }
-      }
+      daemon = startDaemon(['containerd', '--config', config]);
+      await untilReady(step('version'), daemon);
     },
     async stop() {
       if (!daemon) return;
-      const ended = new Promise((resolve) => daemon?.once('exit', resolve));
-      daemon.kill('SIGTERM');
-      await ended;
+      for (const name of (await run(step('containers', 'ls', '--quiet'))).split('\n').filter(Boolean))
+        await run(removal(name));
+      await daemon.stop();
     },
-    daemons: () => (daemon?.pid ? [daemon.pid] : []),
+    daemons: () => (daemon ? [daemon.pid] : []),
     pull: (image) => step('images', 'pull', '--plain-http', image),
     push: (image) => step('images', 'push', '--plain-http', image),
     tag: (image, name) => step('images', 'tag', image, name),
@@ -50,14 +52,7 @@ export function containerd(): Subject | undefined {
     run: (image, command) => step('run', '--rm', image, 'bench-run', ...command),
     runDetached: (image, name, command) => step('run', '-d', image, name, ...command),
     exec: (name, command) => step('tasks', 'exec', '--exec-id', `e${execs++}`, name, ...command),
-    removeContainer: (name) => ({
-      argv: [
-        'sh',
-        '-c',
-        `ctr --address ${socket} tasks kill -s KILL ${name}; sleep 0.3; ctr --address ${socket} tasks rm -f ${name}; ctr --address ${socket} containers rm ${name}`,
-      ],
-      expect: [0, 1],
-    }),
+    removeContainer: removal,
     images: () => step('images', 'ls'),
     save: (image, file) => step('images', 'export', file, image),
     load: (file) => step('images', 'import', file),

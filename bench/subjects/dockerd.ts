@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { run, type Step } from '../measure.ts';
+import { type Daemon, startDaemon, untilReady } from '../daemon.ts';
+import type { Step } from '../measure.ts';
 import { versionOf } from './installed.ts';
 import type { Subject } from './subject.ts';
 
@@ -10,44 +9,22 @@ export function dockerd(registry: string): Subject | undefined {
   const version = versionOf('dockerd', ['--version']);
   if (version === undefined) return undefined;
   let socket = '';
-  let daemon: ChildProcess | undefined;
+  let daemon: Daemon | undefined;
   const step = (...args: string[]): Step => ({ argv: ['docker', '--host', socket, ...args] });
   return {
     name: 'dockerd',
     version,
     async start(folder) {
       socket = `unix://${join(folder, 'docker.sock')}`;
-      daemon = spawn(
-        'dockerd',
-        [
-          '--data-root',
-          join(folder, 'data'),
-          '--exec-root',
-          join(folder, 'exec'),
-          '-H',
-          socket,
-          '-p',
-          join(folder, 'docker.pid'),
-        ].concat(['--bridge=none', '--iptables=false', '--ip-masq=false', '--insecure-registry', registry]),
-        { stdio: 'ignore' },
-      );
-      for (let tries = 0; ; tries++) {
-        try {
-          await run(step('version'));
-          return;
-        } catch (error) {
-          if (tries > 150 || daemon.exitCode !== null) throw error;
-          await sleep(100);
-        }
-      }
+      const places = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')];
+      const network = ['--bridge=none', '--iptables=false', '--ip-masq=false', '--insecure-registry', registry];
+      daemon = startDaemon(['dockerd', ...places, '-p', join(folder, 'docker.pid'), '-H', socket, ...network]);
+      await untilReady(step('version'), daemon);
     },
     async stop() {
-      if (!daemon) return;
-      const ended = new Promise((resolve) => daemon?.once('exit', resolve));
-      daemon.kill('SIGTERM');
-      await ended;
+      await daemon?.stop();
     },
-    daemons: () => (daemon?.pid ? [daemon.pid] : []),
+    daemons: () => (daemon ? [daemon.pid] : []),
     pull: (image) => step('pull', '--quiet', image),
     push: (image) => step('push', '--quiet', image),
     tag: (image, name) => step('tag', image, name),

@@ -14,10 +14,10 @@ export function strata(driver?: string): Subject {
     version: JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')).version,
     async start(folder) {
       env = { STRATA_ROOT: folder, ...(driver && { STRATA_DRIVER: driver }) };
-      await run(step('info'));
+      await run(step('images'));
     },
     async stop() {
-      await run(step('rm', '--force', '--all'));
+      await run({ ...step('rm', '--force', '--all'), expect: [0, 1, 125] });
     },
     daemons: () => [],
     pull: (image) => step('pull', '--quiet', image),

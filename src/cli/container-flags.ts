@@ -1,7 +1,7 @@
 import type { CreateSettings } from '../engine/index.ts';
 import type { MountOption, RestartPolicy, SecurityOptions, Ulimit } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
-import type { Flags, FlagValues } from './flags.ts';
+import type { FlagValues } from './flags.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mount-flags.ts';
 
 /** What `create` and `run` take alike, under docker's names. */
@@ -31,7 +31,7 @@ export const containerFlags = {
   hostname: { kind: 'string', short: 'h', metavar: 'NAME', description: 'Its host name' },
   domainname: { kind: 'string', metavar: 'NAME', description: 'Its NIS domain name' },
   interactive: { kind: 'boolean', short: 'i', description: 'Keep standard input open' },
-  ipc: { kind: 'string', choices: ['private', 'host'], description: 'Use the host’s IPC namespace' },
+  ipc: { kind: 'string', choices: ['private', 'host'] as const, description: 'Use the host’s IPC namespace' },
   label: { kind: 'list', short: 'l', metavar: 'KEY[=VALUE]', description: 'Set a label' },
   memory: { kind: 'bytes', short: 'm', description: 'Most memory that it may have' },
   memoryReservation: { kind: 'bytes', description: 'Soft limit of memory' },
@@ -46,7 +46,7 @@ export const containerFlags = {
     max: 1000,
     description: 'How readily the kernel kills it when memory is short',
   },
-  pid: { kind: 'string', choices: ['private', 'host'], description: 'Use the host’s PID namespace' },
+  pid: { kind: 'string', choices: ['private', 'host'] as const, description: 'Use the host’s PID namespace' },
   pidsLimit: { kind: 'number', description: 'Most processes that it may have; -1 for no limit' },
   platform: { kind: 'string', metavar: 'OS/ARCH', description: 'Platform of the image' },
   privileged: { kind: 'boolean', description: 'Take away all walls but those between namespaces' },
@@ -58,7 +58,7 @@ export const containerFlags = {
   },
   pull: {
     kind: 'string',
-    choices: ['always', 'missing', 'never'],
+    choices: ['always', 'missing', 'never'] as const,
     default: 'missing',
     description: 'When to pull the image',
   },
@@ -83,10 +83,10 @@ export const containerFlags = {
   tty: { kind: 'boolean', short: 't', description: 'Give it a terminal' },
   ulimit: { kind: 'list', metavar: 'NAME=SOFT[:HARD]', description: 'Set a resource limit' },
   user: { kind: 'string', short: 'u', metavar: 'NAME|UID[:GROUP|GID]', description: 'User that it runs as' },
-  uts: { kind: 'string', choices: ['private', 'host'], description: 'Use the host’s UTS namespace' },
+  uts: { kind: 'string', choices: ['private', 'host'] as const, description: 'Use the host’s UTS namespace' },
   volume: { kind: 'list', short: 'v', metavar: '[SOURCE:]TARGET[:OPTIONS]', description: 'Mount a folder or volume' },
   workdir: { kind: 'string', short: 'w', metavar: 'PATH', description: 'Working directory' },
-} as const satisfies Flags;
+} as const;
 
 export type ContainerFlagValues = FlagValues<typeof containerFlags>;
 

@@ -10,11 +10,133 @@ const topics: readonly Topic[] = [
   { name: 'image', group: 'Images', summary: 'Manage images' },
   { name: 'manifest', group: 'Distribution', summary: 'Manage image indexes and their manifests' },
   { name: 'registry', group: 'Registry', summary: 'Serve and manage a registry' },
+  { name: 'internal', group: 'System', summary: 'For this program itself' },
   { name: 'system', group: 'System', summary: 'Manage the state as a whole' },
 ];
 
 /** Every verb. A row is read at each start, its file only when it runs: nothing heavy is imported here. */
 const verbs: readonly Verb[] = [
+  {
+    names: ['stop', 'container stop'],
+    group: 'Containers',
+    summary: 'Stop containers',
+    load: async () => (await import('./commands/lifecycle.ts')).stop,
+  },
+  {
+    names: ['restart', 'container restart'],
+    group: 'Containers',
+    summary: 'Stop and start containers',
+    load: async () => (await import('./commands/lifecycle.ts')).restart,
+  },
+  {
+    names: ['kill', 'container kill'],
+    group: 'Containers',
+    summary: 'Send a signal to containers',
+    load: async () => (await import('./commands/lifecycle.ts')).kill,
+  },
+  {
+    names: ['pause', 'container pause'],
+    group: 'Containers',
+    summary: 'Freeze all processes of containers',
+    load: async () => (await import('./commands/lifecycle.ts')).pause,
+  },
+  {
+    names: ['unpause', 'container unpause'],
+    group: 'Containers',
+    summary: 'Let frozen containers go on',
+    load: async () => (await import('./commands/lifecycle.ts')).unpause,
+  },
+  {
+    names: ['wait', 'container wait'],
+    group: 'Containers',
+    summary: 'Wait for the end of containers and print their exit codes',
+    load: async () => (await import('./commands/lifecycle.ts')).wait,
+  },
+  {
+    names: ['internal container-exit'],
+    group: 'System',
+    summary: 'What conmon runs when a container ends',
+    hidden: true,
+    load: async () => (await import('./commands/internal.ts')).internalContainerExit,
+  },
+  {
+    names: ['run', 'container run'],
+    group: 'Containers',
+    summary: 'Make and start a container',
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    names: ['create', 'container create'],
+    group: 'Containers',
+    summary: 'Make a container',
+    load: async () => (await import('./commands/create.ts')).create,
+  },
+  {
+    names: ['ps', 'container ls', 'container list', 'container ps'],
+    group: 'Containers',
+    summary: 'List containers',
+    load: async () => (await import('./commands/ps.ts')).ps,
+  },
+  {
+    names: ['rm', 'container rm', 'container remove'],
+    group: 'Containers',
+    summary: 'Remove containers',
+    load: async () => (await import('./commands/rm.ts')).rm,
+  },
+  {
+    names: ['container prune'],
+    group: 'Containers',
+    summary: 'Remove all containers that do not run',
+    load: async () => (await import('./commands/container-prune.ts')).containerPrune,
+  },
+  {
+    names: ['diff', 'container diff'],
+    group: 'Look inside',
+    summary: 'Show what a container changed',
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
+    names: ['commit', 'container commit'],
+    group: 'Images',
+    summary: 'Make an image of what a container changed',
+    load: async () => (await import('./commands/commit.ts')).commit,
+  },
+  {
+    names: ['export', 'container export'],
+    group: 'Containers',
+    summary: 'Write a container’s file system into an archive',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
+    names: ['volume create'],
+    group: 'Containers',
+    summary: 'Make a volume',
+    load: async () => (await import('./commands/volume.ts')).volumeCreate,
+  },
+  {
+    names: ['volume ls', 'volume list'],
+    group: 'Containers',
+    summary: 'List volumes',
+    load: async () => (await import('./commands/volume.ts')).volumeList,
+  },
+  {
+    names: ['volume inspect'],
+    group: 'Containers',
+    summary: 'Show all that is known of volumes',
+    load: async () => (await import('./commands/volume.ts')).volumeInspect,
+  },
+  {
+    names: ['volume rm', 'volume remove'],
+    group: 'Containers',
+    summary: 'Remove volumes',
+    load: async () => (await import('./commands/volume.ts')).volumeRemove,
+  },
+  {
+    names: ['volume prune'],
+    group: 'Containers',
+    summary: 'Remove unused volumes',
+    load: async () => (await import('./commands/volume.ts')).volumePrune,
+  },
   {
     names: ['images', 'image ls', 'image list'],
     group: 'Images',

@@ -10,6 +10,6 @@ export const wiring: Wiring = {
       throw new EngineError('NotImplemented', message);
     }
     const { openEngine } = await import('../engine/index.ts');
-    return openEngine({ ...engineOptionsOf(globals), ...further });
+    return openEngine({ ...engineOptionsOf(globals), program: [process.execPath, process.argv[1] ?? ''], ...further });
   },
 };

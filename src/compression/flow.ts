@@ -28,24 +28,28 @@ export async function* untilAborted(
   if (!signal) return yield* source;
   signal.throwIfAborted();
   const chunks = source[Symbol.asyncIterator]();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
   try {
     for (;;) {
-      const chunk = await Promise.race([chunks.next(), aborted]);
+      const chunk = await orAbort(chunks.next(), signal);
       if (chunk.done) return;
       yield chunk.value;
       signal.throwIfAborted();
     }
   } finally {
-    signal.removeEventListener('abort', abort);
     const returned = chunks.return?.();
     if (signal.aborted)
       returned?.catch(() => {}); // a silent source would keep us here
     else await returned;
   }
+}
+
+/** What comes first. A race against one promise that lives as long as the signal would keep every chunk that won it in memory. */
+function orAbort<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Splits off at least `length` bytes, fewer only where there are no more. `rest` begins with them. */

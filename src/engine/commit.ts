@@ -1,7 +1,7 @@
 import { applyChanges, commitImage, type Image, requireImage } from '../image/index.ts';
 import { packLayer } from '../layer/index.ts';
 import { type ContainerConfig, formatReference, parseReference, withDefaultTag } from '../oci/index.ts';
-import { type Container, isActive, pause, requireContainer, unpause } from '../runtime/index.ts';
+import { type Container, isActive, pauseContainer, requireContainer, unpauseContainer } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import { containerChanges } from './container-changes.ts';
 import type { Engine } from './engine.ts';
@@ -45,9 +45,9 @@ export async function commit(
   return image;
 }
 
-async function baseOf({ store }: Engine, { name, imageID = '' }: Container): Promise<Image> {
+async function baseOf({ store }: Engine, { name, imageID }: Container): Promise<Image> {
   try {
-    return (await requireImage(store, imageID)).image;
+    return (await requireImage(store, imageID ?? '')).image;
   } catch (error) {
     throw new EngineError(
       'NotFound',
@@ -76,8 +76,8 @@ function configOf(container: Container, base: ContainerConfig): ContainerConfig 
 
 async function freeze(engine: Engine, container: Container): Promise<AsyncDisposable | undefined> {
   if (!isActive(container) || container.state.status === 'paused') return undefined;
-  await pause(engine.root, container);
-  return { [Symbol.asyncDispose]: () => unpause(engine.root, container) };
+  await pauseContainer(engine.root, container);
+  return { [Symbol.asyncDispose]: () => unpauseContainer(engine.root, container) };
 }
 
 /** The same items, or undefined where there is none. */

@@ -1,11 +1,11 @@
 import type { Change } from '../layer/index.ts';
-import { type Container, mountStubs } from '../runtime/index.ts';
+import { type Container, madePaths } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
 
 /** What a container changed against its image; without the empty files and folders that were only made to mount something over. */
 export async function* containerChanges(engine: Engine, container: Container): AsyncGenerator<Change> {
   const snapshots = await engine.snapshots();
   const snapshot = await snapshots.open(container.snapshot);
-  const stubs = await mountStubs(container);
-  for await (const change of snapshot.changes()) if (!stubs.has(change.path)) yield change;
+  const made = new Set(madePaths(container).map((path) => path.replace(/^\//, '')));
+  for await (const change of snapshot.changes()) if (!made.has(change.path)) yield change;
 }

@@ -35,7 +35,7 @@ export async function create(engine: Engine, imageName: string, settings: Create
     return container;
   } catch (error) {
     await snapshots.remove(container.snapshot).catch(() => {});
-    await discardContainer(root, id);
+    discardContainer(root, container);
     throw error;
   }
 }

@@ -1,8 +1,10 @@
 import { familiarName } from '../image/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { listContainers } from '../runtime/index.ts';
+import { measureTree } from '../snapshot/index.ts';
 import type { Engine } from './engine.ts';
 import { type ListedImage, listImages } from './list-images.ts';
+import { listVolumes } from './volumes.ts';
 
 /** What an image takes: `shared` with other images, `unique` its own. Bytes of unpacked layers and of blobs. */
 export interface ImageUsage {
@@ -22,9 +24,17 @@ export interface ContainerUsage {
   readonly bytes: number;
 }
 
+export interface VolumeUsage {
+  readonly name: string;
+  /** Containers that have it. */
+  readonly links: number;
+  readonly bytes: number;
+}
+
 export interface DiskUsage {
   readonly images: readonly ImageUsage[];
   readonly containers: readonly ContainerUsage[];
+  readonly volumes: readonly VolumeUsage[];
   /** Bytes of all blobs, each counted once. */
   readonly blobs: number;
   /** Bytes of all unpacked layers, each counted once. */
@@ -78,6 +88,11 @@ export async function diskUsage(engine: Engine): Promise<DiskUsage> {
         bytes: (await snapshots.usage(snapshot).catch(() => ({ bytes: 0 }))).bytes,
       })),
     ),
+    volumes: (await listVolumes(engine)).map(({ name, users, mountpoint }) => ({
+      name,
+      links: users.length,
+      bytes: measureTree(mountpoint).bytes,
+    })),
     blobs,
     layers: [...usage.values()].reduce((total, bytes) => total + bytes, 0),
     reclaimable: images.reduce((total, image) => (image.containers === 0 ? total + image.unique : total), 0),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { cpus, hostname, release, totalmem } from 'node:os';
-import { listContainers, type ProbedRuntime, probeRuntime } from '../runtime/index.ts';
+import { listContainers, type OciRuntime, probeRuntime } from '../runtime/index.ts';
 import { type ProbeResult, probeDrivers } from '../snapshot/index.ts';
 import { errorMessage } from '../std/index.ts';
 import type { Engine } from './engine.ts';
@@ -13,7 +13,7 @@ export interface Info {
   readonly images: number;
   readonly containers: { readonly running: number; readonly paused: number; readonly stopped: number };
   /** The OCI runtime that containers get, or why there is none. */
-  readonly runtime: ProbedRuntime | { readonly missing: string };
+  readonly runtime: OciRuntime | { readonly missing: string };
   readonly kernel: string;
   readonly operatingSystem: string;
   readonly architecture: string;

@@ -10,6 +10,8 @@ export interface EngineOptions {
   readonly configFolder?: string;
   /** Registries that may be spoken to by plain HTTP or with a certificate that nobody vouches for. */
   readonly insecureRegistries?: readonly string[];
+  /** How this program is started: program and first arguments. Containers in the background need it, to have somebody look after their end. */
+  readonly program?: readonly string[];
   /** Registries to ask before the one that is named. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
 }

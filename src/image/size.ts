@@ -18,7 +18,11 @@ export async function imageSize(
 }
 
 /** {@link imageSize} of one layer. */
-export async function layerSize({ layers }: Store, layer: Descriptor, diffID: Digest): Promise<number> {
+export async function layerSize(
+  { layers }: Store,
+  layer: Pick<Descriptor, 'mediaType' | 'size'>,
+  diffID: Digest,
+): Promise<number> {
   if (layer.mediaType === MediaType.ociLayer || layer.mediaType === MediaType.dockerLayer) return layer.size;
   const remembered = join(layers.folder(diffID), 'size'); // a list of images must not open a table of contents for each layer
   const known = Number(await readFile(remembered, 'utf8').catch(() => Number.NaN));

@@ -31,6 +31,8 @@ export function startUnpacking(
   const diffIDs = config.rootfs.diff_ids;
   const chain = chainIDs(diffIDs);
   const running = new Map<number, Promise<void>>();
+  const failed = new AbortController(); // a layer that fails leaves those above it waiting
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
 
   const unpack = (index: number, file: GrowingFile): void => {
     const [name, diffID, layer] = [chain[index], diffIDs[index], manifest.layers[index]];
@@ -43,10 +45,10 @@ export function startUnpacking(
       toc: store.layers.tocPath(diffID),
       report: (bytes) => options.report?.(layer, bytes),
       ...(parent && { parent }),
-      ...(options.signal && { signal: options.signal }),
+      signal,
     };
     const work = store.layers.makeFolder(diffID).then(() => snapshots.unpack(name, input));
-    work.catch(() => {}); // whoever awaits done() hears of it
+    work.catch((error: unknown) => failed.abort(error)); // whoever awaits done() hears of it
     running.set(index, work);
   };
 
@@ -64,6 +66,7 @@ export function startUnpacking(
         unpack(index, GrowingFile.whole(store.content.path(digest), found.size));
       }
       const ended = await Promise.allSettled(running.values());
+      failed.signal.throwIfAborted(); // the first failure, not those that followed from it
       for (const result of ended) if (result.status === 'rejected') throw result.reason;
       return chain.at(-1);
     },

@@ -1,4 +1,4 @@
-import { type HistoryStep, historyOf, requireImage } from '../../image/index.ts';
+import { type HistoryStep, historyOf, layerSize, requireImage } from '../../image/index.ts';
 import { type Command, command } from '../command.ts';
 import { type Columns, formatRows } from '../format.ts';
 import { formatAge, formatSize } from '../humanize.ts';
@@ -15,7 +15,16 @@ export const history: Command = command({
   async run({ args, flags, print, engine }) {
     const { store } = await engine();
     const { image } = await requireImage(store, args[0] as string);
-    const steps = historyOf(image).reverse(); // the newest first, as docker shows them
+    const steps = await Promise.all(
+      historyOf(image)
+        .reverse() // the newest first, as docker shows them
+        .map(
+          async (step): Promise<SizedStep> => ({
+            ...step,
+            size: step.layer ? await layerSize(store, step.layer, step.layer.diffID) : 0,
+          }),
+        ),
+    );
     const text = formatRows(steps.entries(), columnsOf(image.id, flags), {
       table: ['ID', flags.human ? 'CreatedSince' : 'CreatedAt', 'CreatedBy', 'Size', 'Comment'],
       format: flags.format,
@@ -25,7 +34,12 @@ export const history: Command = command({
   },
 });
 
-type Row = readonly [index: number, step: HistoryStep];
+interface SizedStep extends HistoryStep {
+  /** Bytes of the layer, uncompressed. */
+  readonly size: number;
+}
+
+type Row = readonly [index: number, step: SizedStep];
 
 function columnsOf(id: string, { human, noTrunc }: { human: boolean; noTrunc: boolean }): Columns<Row> {
   const truncate = (text: string): string => (noTrunc || text.length <= 45 ? text : `${text.slice(0, 44)}…`);
@@ -36,7 +50,7 @@ function columnsOf(id: string, { human, noTrunc }: { human: boolean; noTrunc: bo
     CreatedBy: { header: 'CREATED BY', value: ([, { createdBy }]) => truncate(createdBy) },
     Size: {
       header: 'SIZE',
-      value: ([, { layer }]) => (human ? formatSize(layer?.size ?? 0, 3) : String(layer?.size ?? 0)),
+      value: ([, { size }]) => (human ? formatSize(size, 3) : String(size)),
     },
     Comment: { header: 'COMMENT', value: ([, { comment }]) => comment ?? '' },
   };

@@ -1,5 +1,5 @@
 import { listImages } from '../../engine/index.ts';
-import { familiarName, type HistoryStep, historyOf, requireImage } from '../../image/index.ts';
+import { familiarName, type HistoryStep, historyOf, layerSize, requireImage } from '../../image/index.ts';
 import type { Digest } from '../../oci/index.ts';
 import { type Command, command } from '../command.ts';
 import { type Columns, formatRows } from '../format.ts';
@@ -8,6 +8,8 @@ import { formatSize } from '../humanize.ts';
 interface LayerRow {
   readonly step: HistoryStep;
   readonly layer: NonNullable<HistoryStep['layer']>;
+  /** Bytes, uncompressed. */
+  readonly size: number;
   readonly sharedBy: readonly string[];
   /** Its size against the largest layer's, 0 to 1. */
   readonly share: number;
@@ -35,18 +37,27 @@ export const imageLayers: Command = command({
           (users.get(name) ?? new Set()).add(familiarName(listed.record) ?? listed.image.id.slice(7, 19)),
         );
     }
-    const steps = historyOf(image).flatMap((step) => (step.layer ? [{ step, layer: step.layer }] : []));
-    const largest = Math.max(1, ...steps.map(({ layer }) => layer.size));
-    const rows: LayerRow[] = steps.map(({ step, layer }) => ({
+    const steps = await Promise.all(
+      historyOf(image)
+        .flatMap((step) => (step.layer ? [{ step, layer: step.layer }] : []))
+        .map(async (one) => ({ ...one, size: await layerSize(opened.store, one.layer, one.layer.diffID) })),
+    );
+    const largest = Math.max(1, ...steps.map(({ size }) => size));
+    const rows: LayerRow[] = steps.map(({ step, layer, size }) => ({
       step,
       layer,
       sharedBy: [...(users.get(layer.chainID) ?? [])],
-      share: layer.size / largest,
+      size,
+      share: size / largest,
     }));
-    const text = formatRows(rows.reverse(), columnsOf(flags.noTrunc, Math.max(20, io.columns - 78)), {
-      table: ['Bar', 'Size', 'Layer', 'CreatedBy', 'SharedBy'],
-      format: flags.format,
-    });
+    const text = formatRows(
+      rows.reverse(),
+      columnsOf(flags.noTrunc, io.isTerminal.stdout ? Math.max(20, io.columns - 78) : 60),
+      {
+        table: ['Bar', 'Size', 'Layer', 'CreatedBy', 'SharedBy'],
+        format: flags.format,
+      },
+    );
     if (text !== '') print(text);
   },
 });
@@ -64,7 +75,7 @@ function columnsOf(noTrunc: boolean, width: number): Columns<LayerRow> {
   const shorten = (text: string): string => (noTrunc || text.length <= width ? text : `${text.slice(0, width - 1)}…`);
   return {
     Bar: { header: 'LAYER', value: ({ share }) => bar(share) },
-    Size: { header: 'SIZE', value: ({ layer }) => formatSize(layer.size, 3) },
+    Size: { header: 'SIZE', value: ({ size }) => formatSize(size, 3) },
     Layer: { header: 'DIFF ID', value: ({ layer }) => (noTrunc ? layer.diffID : layer.diffID.slice(7, 19)) },
     ChainID: { header: 'CHAIN ID', value: ({ layer }) => layer.chainID },
     CreatedBy: { header: 'CREATED BY', value: ({ step }) => shorten(step.createdBy || (step.comment ?? '')) },

@@ -44,7 +44,7 @@ export const info: Command = command({
         ...drivers.map(
           ({ driver, works, why }) => ` ${driver}: ${works ? 'works here' : (why ?? 'does not work here')}`,
         ),
-        `Runtime: ${'missing' in runtime ? runtime.missing : `${runtime.name} ${runtime.version} (${runtime.path})`}`,
+        `Runtime: ${'missing' in runtime ? runtime.missing : `${runtime.name} (${runtime.path})`}`,
         `Root Dir: ${found.root}`,
         `Kernel Version: ${found.kernel}`,
         `Operating System: ${found.operatingSystem}`,

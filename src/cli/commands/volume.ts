@@ -44,7 +44,7 @@ export const volumeList: Command = command({
       {
         Driver: { header: 'DRIVER', value: () => 'local' },
         Name: { header: 'VOLUME NAME', value: ({ name }) => name },
-        Mountpoint: { header: 'MOUNTPOINT', value: ({ path }) => path },
+        Mountpoint: { header: 'MOUNTPOINT', value: ({ mountpoint }) => mountpoint },
         Scope: { header: 'SCOPE', value: () => 'local' },
         Labels: {
           header: 'LABELS',

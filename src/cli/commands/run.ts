@@ -1,0 +1,60 @@
+import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
+import { parsePlatform } from '../../oci/index.ts';
+import { EngineError } from '../../std/index.ts';
+import { type Command, command } from '../command.ts';
+import { containerFlags, settingsOf } from '../container-flags.ts';
+import { showTransfer } from '../progress.ts';
+
+export const run: Command = command({
+  args: 'IMAGE [COMMAND] [ARG...]',
+  interspersed: false,
+  failure: 125,
+  flags: {
+    ...containerFlags,
+    attach: {
+      kind: 'list',
+      short: 'a',
+      metavar: 'STREAM',
+      description: 'Attach only to these of stdin, stdout, stderr',
+    },
+    cidfile: { kind: 'string', metavar: 'FILE', description: 'Write its ID to a file' },
+    detach: { kind: 'boolean', short: 'd', description: 'Let it run in the background and print its ID' },
+    detachKeys: {
+      kind: 'string',
+      default: 'ctrl-p,ctrl-q',
+      metavar: 'KEYS',
+      description: 'Keys that detach from its terminal',
+    },
+    quiet: { kind: 'boolean', short: 'q', description: 'Do not show a pull' },
+    sigProxy: { kind: 'boolean', default: true, description: 'Pass signals on to it' },
+  },
+  examples: ['run -it --rm debian:12', 'run -d --name web -v data:/srv app:1', 'run --rm --network none busybox true'],
+  complete: ['image'],
+  async run({ args, flags, io, signal, print, warn, engine }) {
+    const [image, ...commandLine] = args as [string, ...string[]];
+    if (flags.detach && flags.attach.length > 0)
+      throw new EngineError('InvalidArgument', 'conflicting options: --attach and --detach');
+    if (flags.tty && !flags.detach && flags.interactive && !io.isTerminal.stdin)
+      throw new EngineError('InvalidArgument', 'the input device is not a TTY');
+    const settings = await settingsOf(flags, commandLine, io.env);
+    const opened = await engine();
+    await ensureImage(opened, image, {
+      policy: flags.pull,
+      signal,
+      ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
+      follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
+    });
+    const container = await create(opened, image, settings);
+    if (flags.cidfile !== undefined) await (await import('../cid-file.ts')).writeCidFile(flags.cidfile, container.id);
+    if (flags.detach) {
+      await start(opened, container.id);
+      print(container.id);
+      return 0;
+    }
+    const { exitCode, error } = await runContainer(opened, container, {
+      proxySignals: flags.sigProxy,
+    });
+    if (error !== undefined) warn(`strata: ${error}`);
+    return exitCode;
+  },
+});

@@ -1,0 +1,23 @@
+import { type Container, listContainers } from '../runtime/index.ts';
+import type { Engine } from './engine.ts';
+
+export interface ListedContainer extends Container {
+  /** Bytes that are its own; only where they were asked for. */
+  readonly bytes?: number;
+}
+
+/** Every container, newest first. `size` measures what each changed. */
+export async function listAllContainers(
+  engine: Engine,
+  { size = false }: { size?: boolean } = {},
+): Promise<ListedContainer[]> {
+  const containers = await listContainers(engine.root);
+  if (!size) return containers;
+  const snapshots = await engine.snapshots();
+  return Promise.all(
+    containers.map(async (container) => ({
+      ...container,
+      bytes: (await snapshots.usage(container.snapshot).catch(() => ({ bytes: 0 }))).bytes,
+    })),
+  );
+}

@@ -1,0 +1,26 @@
+import { type Container, removeContainer as remove, requireContainer } from '../runtime/index.ts';
+import type { Engine } from './engine.ts';
+
+export interface RemoveContainerOptions {
+  /** Kills it first. */
+  readonly force?: boolean;
+  /** Removes the volumes that were made for it. */
+  readonly volumes?: boolean;
+}
+
+/** Removes a container and all that it changed. Conflict for one that runs, unless `force`. */
+export async function removeContainer(
+  engine: Engine,
+  name: string,
+  options: RemoveContainerOptions = {},
+): Promise<Container> {
+  const container = requireContainer(engine.root, name);
+  await remove(engine.root, container, options); // the record first: without it the rest is only waste, which the next prune takes
+  await removeSnapshot(engine, container);
+  return container;
+}
+
+/** What the container changed. */
+export async function removeSnapshot(engine: Engine, { snapshot }: Container): Promise<void> {
+  await (await engine.snapshots()).remove(snapshot);
+}

@@ -1,0 +1,44 @@
+import { type Container, containerExited, requireContainer, startDetached } from '../runtime/index.ts';
+import { EngineError } from '../std/index.ts';
+import type { Engine } from './engine.ts';
+import { removeSnapshot } from './remove-container.ts';
+
+/** The hidden verb that conmon runs at a container's end; the container's id follows. */
+export const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
+
+/** Starts a container in the background, where it outlives this process. Conflict for one that runs. */
+export async function start(
+  engine: Engine,
+  name: string,
+  { beforeStart }: { beforeStart?: () => Promise<void> } = {},
+): Promise<Container> {
+  const container = requireContainer(engine.root, name);
+  await startInBackground(engine, container, beforeStart ? { beforeStart } : {});
+  return container;
+}
+
+/** What a monitored container's end asks for: its state, its removal, its next start. Called in the mount namespace that holds its files. */
+export async function containerExit(engine: Engine, id: string): Promise<void> {
+  await containerExited(engine.root, id, {
+    restart: (container, progress) => startInBackground(engine, container, progress),
+    removed: (container) => removeSnapshot(engine, container),
+  });
+}
+
+async function startInBackground(
+  engine: Engine,
+  container: Container,
+  progress: { restarts?: number; backoff?: number; beforeStart?: () => Promise<void> },
+): Promise<void> {
+  const { program } = engine.options;
+  if (!program)
+    throw new EngineError(
+      'InvalidArgument',
+      'a container in the background needs a program that looks after its end: give openEngine the option program',
+    );
+  const snapshots = await engine.snapshots();
+  await startDetached(engine.root, container, await snapshots.open(container.snapshot), {
+    ...progress,
+    exitCommand: [...program, '--root', engine.root, '--storage-driver', container.driver, ...EXIT_VERB, container.id],
+  });
+}
