@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { passDoors } from './pass-doors.ts';
 
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
@@ -28,7 +29,8 @@ await build({
   legalComments: 'none',
   // Native code stays outside; so does what only a registry's certificates and passwords need.
   external: ['koffi', '@node-rs/bcrypt', '@peculiar/x509', 'reflect-metadata'],
-  banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" }, // undici is CommonJS
+  banner: { js: 'const require=process.getBuiltinModule;' }, // undici is CommonJS and requires what Node has; createRequire costs each chunk more
+  plugins: [passDoors()],
   chunkNames: 'chunk-[hash]',
 });
 execFileSync(

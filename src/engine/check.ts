@@ -18,8 +18,8 @@ export function check(
         ...context,
         repair,
         snapshots: snapshotCheck(engine),
-        async pull({ name, source }) {
-          await using job = pull(engine, name ?? source, { signal: context.signal, unpack: false });
+        async pull({ source }) {
+          await using job = pull(engine, source, { signal: context.signal, unpack: false, named: false });
           await job.result;
         },
       }),

@@ -26,9 +26,10 @@ export async function commit(
 ): Promise<Image> {
   const { store, root } = engine;
   const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)));
-  await using _lease = await store.lease();
+  await using lease = await store.lease();
   const container = requireContainer(root, containerName);
   const base = container.imageID === undefined ? undefined : await baseOf(engine, container);
+  if (base) await lease.add(base.target.digest);
   const config = applyChanges(configOf(container, base?.config.config ?? {}), options.changes ?? []);
   await using _frozen = options.pause === false ? undefined : await freeze(engine, container);
   const layer = await nonEmpty(containerChanges(engine, container));

@@ -35,7 +35,7 @@ export function copy(
       return undefined;
     }
     const { platform, allPlatforms } = options;
-    return copyImage(source, await places.sink(target), {
+    return await copyImage(source, await places.sink(target), {
       signal,
       report,
       ...(platform && { platform }),

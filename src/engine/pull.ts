@@ -17,6 +17,8 @@ export interface PullOptions {
   readonly allPlatforms?: boolean;
   /** Only stores the image; its layers are unpacked when a container needs them. */
   readonly unpack?: boolean;
+  /** False gives the image no name: its blobs alone are wanted, for a record that is there. */
+  readonly named?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -65,10 +67,11 @@ async function pullImage(
       },
     });
     await unpacking?.done();
-    const { registry, repository } = reference;
-    await store.images.set(name, copied.target, {
-      source: formatReference({ registry, repository, digest: copied.target.digest }),
-    });
+    if (options.named !== false) {
+      const { registry, repository } = reference;
+      const source = formatReference({ registry, repository, digest: copied.target.digest });
+      await store.images.set(name, copied.target, { source });
+    }
     const image = await readImage(store.content, copied.target, platform);
     return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== copied.target.digest, image };
   } finally {

@@ -35,8 +35,9 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   const { store } = engine;
   const reference = withDefaultTag(parseReference(text));
   const name = formatReference(reference);
-  await using _lease = await store.lease();
+  await using lease = await store.lease();
   const { record, image } = await requireImage(store, name);
+  await lease.add(record.descriptor.digest, image.manifestDescriptor.digest);
   const whole = isIndexType(record.descriptor.mediaType) && (await isWhole(store.content, record.descriptor));
   const target = whole ? record.descriptor : image.manifestDescriptor;
   const source = await compressedSource(store, target, name, { signal, report });

@@ -19,11 +19,12 @@ export function save(
 ): Job<TransferEvent, void> {
   return startJob(async ({ signal, report }) => {
     const { store } = engine;
-    await using _lease = await store.lease();
+    await using lease = await store.lease();
     const wanted = new Map<Digest, { references: string[]; source: ReturnType<typeof storeSource> }>();
     for (const text of names) {
       const { record, image, byName } = await requireImage(store, text);
       const { digest } = image.manifestDescriptor;
+      await lease.add(digest);
       const entry = wanted.get(digest) ?? {
         references: [],
         source: storeSource(store.content, image.manifestDescriptor, familiarName(record) ?? digest),
