@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, syncFolder, writeFileAtomic } from '../std/index.ts';
 import type { Container, ContainerRecord } from './container.ts';
+import { containerEvent } from './container-event.ts';
 import { claimName, releaseName } from './container-names.ts';
 import { CREATED, containerFrom } from './container-state.ts';
 import { containerFolder, containersFolder, rootfsOf } from './folders.ts';
@@ -33,6 +34,7 @@ export async function createContainer(root: string, options: CreateOptions): Pro
     await writeFiles(aside, record);
     renameSync(aside, folder);
     if (!record.autoRemove) await syncFolder(containersFolder(root));
+    containerEvent(root, record, 'create');
     return containerFrom(record, folder);
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });

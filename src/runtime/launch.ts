@@ -70,6 +70,7 @@ export async function launch(
   ];
   const child = spawn(program as string, rest, {
     cwd: '/',
+    detached: true, // signals of our terminal come to us, and we pass them on
     env: {
       ...CLEAN_ENV,
       ...env,
