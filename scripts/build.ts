@@ -24,8 +24,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  minify: true,
-  keepNames: true,
+  minifyWhitespace: true, // names stay, for --debug
+  minifySyntax: true,
   legalComments: 'none',
   // Native code stays outside; so does what only a registry's certificates and passwords need.
   external: ['koffi', '@node-rs/bcrypt', '@peculiar/x509', 'reflect-metadata'],
