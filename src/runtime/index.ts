@@ -1,5 +1,15 @@
-export type { Container, ContainerRecord, ContainerState, ContainerStatus, DeviceRecord } from './container.ts';
-export { isActive } from './container.ts';
+export { renameContainer, updateContainer } from './amend-container.ts';
+export { type Attachment, type AttachOptions, attachContainer, resizeContainer } from './attach.ts';
+export {
+  type Container,
+  type ContainerRecord,
+  type ContainerState,
+  type ContainerStatus,
+  type DeviceRecord,
+  isActive,
+  type ProcessIdentity,
+} from './container.ts';
+export { containerEvent } from './container-event.ts';
 export { containerExited, type ExitActions } from './container-exit.ts';
 export {
   killContainer,
@@ -9,13 +19,18 @@ export {
   unpauseContainer,
   waitContainer,
 } from './control.ts';
+export { copyFromRoot, copyToRoot, liveRootOf, type PathStat, statInRoot } from './copy.ts';
 export { createContainer, newContainerID } from './create-container.ts';
-export { type DetachedOptions, StartError, startDetached } from './detached.ts';
+export { type DetachedOptions, isAttachable, StartError, startDetached } from './detached.ts';
 export { appendEvent, type EventQuery, type JournalEvent, readEvents } from './events.ts';
+export { type ExecOptions, execDetached, execInContainer } from './exec.ts';
+export { expediteCgroups } from './expedite.ts';
 export { getContainer, listContainers, requireContainer } from './find-container.ts';
-export { type Ending, reapContainer, reapContainers } from './finish.ts';
+export { reapContainer, reapContainers } from './finish.ts';
 export { logOf, rootfsOf } from './folders.ts';
 export type { MountableSnapshot } from './launch.ts';
+export type { OutputStream } from './log-writer.ts';
+export { type LogLine, type LogOptions, readLogs } from './logs.ts';
 export { type OciRuntime, probeRuntime } from './oci-runtime.ts';
 export type {
   CreateOptions,
@@ -28,20 +43,20 @@ export type {
   Ulimit,
 } from './options.ts';
 export { madePaths } from './prepare-start.ts';
-export { discardContainer } from './remove-container.ts';
 export { type Resolved, resolveInRoot } from './root-walk.ts';
 export { type RunResult, runForeground } from './run.ts';
 export { parseSignal } from './signals.ts';
 export { createSpec, type SpecSurroundings } from './spec.ts';
 export type { Spec } from './spec-types.ts';
+export { type ContainerStats, watchStats } from './stats.ts';
 export type { RunStreams } from './streams.ts';
+export { type ProcessTable, topContainer } from './top.ts';
 export { type ContainerUser, resolveUser } from './user.ts';
 export {
   createVolume,
   getVolume,
   listVolumes,
   pruneVolumes,
-  removeAnonymousVolumes,
   removeVolume,
   requireVolume,
   type Volume,
