@@ -17,6 +17,78 @@ const topics: readonly Topic[] = [
 /** Every verb. A row is read at each start, its file only when it runs: nothing heavy is imported here. */
 const verbs: readonly Verb[] = [
   {
+    names: ['rename', 'container rename'],
+    group: 'Containers',
+    summary: 'Rename a container',
+    load: async () => (await import('./commands/lifecycle.ts')).rename,
+  },
+  {
+    names: ['cp', 'container cp'],
+    group: 'Containers',
+    summary: 'Copy files between a container and this machine',
+    load: async () => (await import('./commands/cp.ts')).cp,
+  },
+  {
+    names: ['stats', 'container stats'],
+    group: 'Look inside',
+    summary: 'Show what running containers use',
+    load: async () => (await import('./commands/stats.ts')).stats,
+  },
+  {
+    names: ['top', 'container top'],
+    group: 'Look inside',
+    summary: 'Show the processes of a container',
+    load: async () => (await import('./commands/top.ts')).top,
+  },
+  {
+    names: ['update', 'container update'],
+    group: 'Containers',
+    summary: 'Change limits and restart policies',
+    load: async () => (await import('./commands/update.ts')).update,
+  },
+  {
+    names: ['port', 'container port'],
+    group: 'Look inside',
+    summary: 'Show which ports a container publishes',
+    load: async () => (await import('./commands/port.ts')).port,
+  },
+  {
+    names: ['start', 'container start'],
+    group: 'Containers',
+    summary: 'Start containers',
+    load: async () => (await import('./commands/start.ts')).start,
+  },
+  {
+    names: ['exec', 'container exec'],
+    group: 'Containers',
+    summary: 'Run a command in a running container',
+    load: async () => (await import('./commands/exec.ts')).exec,
+  },
+  {
+    names: ['logs', 'container logs'],
+    group: 'Containers',
+    summary: 'Show what a container wrote',
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  {
+    names: ['attach', 'container attach'],
+    group: 'Containers',
+    summary: 'Connect to a container that runs in the background',
+    load: async () => (await import('./commands/attach.ts')).attach,
+  },
+  {
+    names: ['events', 'system events'],
+    group: 'System',
+    summary: 'Show what happens, or happened',
+    load: async () => (await import('./commands/events.ts')).events,
+  },
+  {
+    names: ['container inspect'],
+    group: 'Look inside',
+    summary: 'Show all that is known of containers',
+    load: async () => (await import('./commands/container-inspect.ts')).containerInspect,
+  },
+  {
     names: ['stop', 'container stop'],
     group: 'Containers',
     summary: 'Stop containers',

@@ -79,3 +79,12 @@ export class ZlibPump implements Disposable {
     }
   }
 }
+
+/** Gives back the memory of a pump's chunk, which was used up, and of those before it in the same buffer. */
+export function freeOutput(chunk: Buffer): void {
+  const { buffer, byteOffset, length } = chunk;
+  // Zlib goes on filling a buffer that is not full; other sizes are not a pump's.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === OUTPUT_CHUNK && byteOffset + length === OUTPUT_CHUNK) {
+    buffer.transfer(0);
+  }
+}

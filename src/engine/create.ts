@@ -4,8 +4,8 @@ import {
   type Container,
   type CreateOptions,
   createContainer,
-  discardContainer,
   newContainerID,
+  removeContainer,
 } from '../runtime/index.ts';
 import { announceUse } from '../store/index.ts';
 import type { Engine } from './engine.ts';
@@ -35,7 +35,7 @@ export async function create(engine: Engine, imageName: string, settings: Create
     return container;
   } catch (error) {
     await snapshots.remove(container.snapshot).catch(() => {});
-    discardContainer(root, container);
+    await removeContainer(root, container);
     throw error;
   }
 }

@@ -44,7 +44,7 @@ async function* outside(mounts: ReadonlySet<string>, changes: AsyncIterable<Chan
 async function mountPointsOf(pid: number): Promise<Set<string>> {
   const text = await readFile(`/proc/${pid}/mountinfo`, 'utf8');
   const points = text.split('\n').map((line) => line.split(' ')[4] ?? '');
-  const unescape = (point: string): string =>
+  const decode = (point: string): string =>
     point.replace(/\\([0-7]{3})/g, (_all, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
-  return new Set(points.map((point) => unescape(point).slice(1)).filter((point) => point !== ''));
+  return new Set(points.map((point) => decode(point).slice(1)).filter((point) => point !== ''));
 }

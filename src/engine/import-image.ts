@@ -5,6 +5,7 @@ import { formatReference, type Platform, parseReference, withDefaultTag } from '
 import { type ByteStream, EngineError, isErrno, type Job, startJob } from '../std/index.ts';
 import { tarParser } from '../tar/index.ts';
 import type { Engine } from './engine.ts';
+import { imageEvent } from './image-event.ts';
 
 export interface ImportOptions {
   /** Name of the image; dangling without. */
@@ -42,6 +43,7 @@ export function importImage(
     });
     await unpackImage(engine.store, await engine.snapshots(), image, { signal });
     await engine.store.images.set(name, image.target);
+    imageEvent(engine, 'import', image.id);
     return image;
   }, options);
 }

@@ -1,21 +1,26 @@
+export { attach } from './attach.ts';
 export { type CheckEvent, check } from './check.ts';
 export { type CommitContainerOptions, commit } from './commit.ts';
 export { type CopyImageOptions, copy } from './copy.ts';
+export { copyIn, copyOut, readFromContainer, writeToContainer } from './cp.ts';
 export { type CreateSettings, create } from './create.ts';
 export { diff } from './diff.ts';
 export { type ContainerUsage, type DiskUsage, diskUsage, type ImageUsage } from './disk-usage.ts';
 export { type Engine, openEngine } from './engine.ts';
 export { ensureImage, type PullPolicy } from './ensure-image.ts';
+export { events } from './events.ts';
+export { exec, execInBackground } from './exec.ts';
 export { exportContainer } from './export-container.ts';
 export { type ImportOptions, type ImportProgress, importImage } from './import-image.ts';
 export { type Info, info } from './info.ts';
 export { type InspectOptions, inspectAny } from './inspect.ts';
 export { inspectRemote, type RemoteInspection } from './inspect-remote.ts';
-export { kill, pause, reap, restart, type StopOptions, stop, unpause, wait } from './lifecycle.ts';
+export { kill, pause, reap, rename, restart, type StopOptions, stop, unpause, update, wait } from './lifecycle.ts';
 export { type ListedContainer, listAllContainers } from './list-containers.ts';
 export { createdAt, type ListedImage, listImages } from './list-images.ts';
 export { type LoadedImage, type LoadOptions, load } from './load.ts';
 export { type Login, login, logout } from './login.ts';
+export { logs } from './logs.ts';
 export {
   annotateManifestList,
   createManifestList,
@@ -23,6 +28,7 @@ export {
   pushManifestList,
   removeManifestList,
 } from './manifest-lists.ts';
+export { stats, top } from './observe.ts';
 export { defaultRoot, type EngineOptions } from './options.ts';
 export { type Place, parsePlace } from './places.ts';
 export { type Pruned, pruneContainers } from './prune-containers.ts';

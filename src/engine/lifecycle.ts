@@ -2,10 +2,14 @@ import {
   type Container,
   killContainer,
   pauseContainer,
+  type Resources,
+  type RestartPolicy,
   reapContainers,
+  renameContainer,
   requireContainer,
   stopContainer,
   unpauseContainer,
+  updateContainer,
   waitContainer,
 } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
@@ -49,6 +53,20 @@ export async function wait(
   options: { readonly condition?: 'not-running' | 'next-exit' | 'removed'; readonly signal?: AbortSignal } = {},
 ): Promise<number> {
   return waitContainer(root, requireContainer(root, name), options);
+}
+
+/** AlreadyExists for a name that is taken. */
+export async function rename({ root }: Engine, name: string, to: string): Promise<void> {
+  await renameContainer(root, requireContainer(root, name), to);
+}
+
+/** Changes limits, at once where it runs, and the restart policy. */
+export async function update(
+  { root }: Engine,
+  name: string,
+  change: { readonly resources?: Resources; readonly restart?: RestartPolicy },
+): Promise<void> {
+  await updateContainer(root, requireContainer(root, name), change);
 }
 
 /** Finishes what killed commands left: containers that say "running" and do not, and what went with their end. */

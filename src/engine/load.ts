@@ -3,6 +3,7 @@ import { type Digest, formatReference, type Platform, parseReference, withDefaul
 import { hasCode, type Job, startJob } from '../std/index.ts';
 import { copyImage, readArchive, storeSink, type TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
+import { imageEvent } from './image-event.ts';
 import { unpackReport } from './pull.ts';
 
 export interface LoadOptions {
@@ -41,6 +42,7 @@ export function load(engine: Engine, path: string, options: LoadOptions = {}): J
         const before = await store.images.set(name, target);
         if (name !== undefined && before && before.descriptor.digest !== target.digest) moved.push(name);
       }
+      imageEvent(engine, 'load', image.id);
       loaded.push({ names, id: image.id, moved });
     }
     return loaded;

@@ -2,6 +2,7 @@ import { type Image, readImage, startUnpacking, type Unpacking } from '../image/
 import {
   type Descriptor,
   type Digest,
+  familiarReference,
   formatReference,
   type Platform,
   parseImageConfig,
@@ -11,6 +12,7 @@ import {
 import { type Job, type JobContext, startJob } from '../std/index.ts';
 import { copyImage, storeSink, type TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
+import { imageEvent } from './image-event.ts';
 
 export interface PullOptions {
   readonly platform?: Platform;
@@ -72,6 +74,7 @@ async function pullImage(
       const source = formatReference({ registry, repository, digest: copied.target.digest });
       await store.images.set(name, copied.target, { source });
     }
+    imageEvent(engine, 'pull', familiarReference(reference));
     const image = await readImage(store.content, copied.target, platform);
     return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== copied.target.digest, image };
   } finally {

@@ -2,6 +2,7 @@ import { requireImage } from '../image/index.ts';
 import {
   type Descriptor,
   type Digest,
+  familiarReference,
   formatReference,
   isIndexType,
   isManifestType,
@@ -13,6 +14,7 @@ import { type Job, type JobContext, startJob } from '../std/index.ts';
 import type { ContentStore } from '../store/index.ts';
 import { compressedSource, copyImage, type TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
+import { imageEvent } from './image-event.ts';
 
 export interface PushOptions {
   readonly signal?: AbortSignal;
@@ -50,6 +52,7 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   await store.images.set(name, record.descriptor, {
     source: formatReference({ registry, repository, digest: copied.target.digest }),
   });
+  imageEvent(engine, 'push', familiarReference(reference));
   return { name, digest: copied.target.digest, size: copied.target.size };
 }
 

@@ -4,6 +4,7 @@ import { EngineError } from '../std/index.ts';
 import { freeUnreferenced, type ImageRecord } from '../store/index.ts';
 import { collectOptions, containersOf } from './collection.ts';
 import type { Engine } from './engine.ts';
+import { imageEvent } from './image-event.ts';
 
 export interface RemoveImageOptions {
   /** Takes away all names at once, and the name of an image that a stopped container was made from. */
@@ -47,9 +48,11 @@ export async function removeImage(
       );
     else if (await store.images.delete(one.name)) untagged.push(familiarName(one) ?? one.name);
   }
+  for (const name of untagged) imageEvent(engine, 'untag', name);
   if (going.length < same.length) return { untagged, deleted: [], bytes: 0 };
   const pinned = digestsOf(going);
   const freed = await freeUnreferenced(store, record.descriptor, await collectOptions(engine));
+  for (const id of freed.images) imageEvent(engine, 'delete', id);
   return { untagged: [...untagged, ...pinned], deleted: [...freed.images, ...freed.chains], bytes: freed.bytes };
 }
 

@@ -1,10 +1,4 @@
-import {
-  type Container,
-  type RunResult,
-  type RunStreams,
-  removeAnonymousVolumes,
-  runForeground,
-} from '../runtime/index.ts';
+import { type Container, type RunResult, type RunStreams, runForeground } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
 import { removeSnapshot } from './remove-container.ts';
 
@@ -21,9 +15,6 @@ export async function run(engine: Engine, container: Container, options: RunOpti
   try {
     return await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);
   } finally {
-    if (container.autoRemove) {
-      await removeAnonymousVolumes(engine.root, container);
-      await removeSnapshot(engine, container);
-    }
+    if (container.autoRemove) await removeSnapshot(engine, container);
   }
 }

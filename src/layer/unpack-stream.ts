@@ -40,7 +40,7 @@ export interface UnpackedLayer {
 /** Everything that is done with a layer's blob in one pass: inflate, hash, walk, write files, keep the table. */
 export async function unpackStream(blob: ByteStream, plan: UnpackPlan, signal: AbortSignal): Promise<UnpackedLayer> {
   const { limits = {} } = plan;
-  const tar = decompress(blob, { limits, signal });
+  const tar = decompress(blob, { limits, signal, transient: true });
   const { diffID, entries, size, ...rest } =
     plan.root === undefined ? await onlyToc(tar, plan, signal) : await applied(tar, plan.root, plan, signal);
   if (plan.diffID && plan.diffID !== diffID) throw new DigestMismatch('uncompressed layer', plan.diffID, diffID);

@@ -31,7 +31,7 @@ async function unpack(blob: GrowingFileHandle, plan: UnpackPlan): Promise<void> 
   abort = new AbortController();
   try {
     const file = new GrowingFile(blob.path, blob.shared);
-    const layer = await unpackStream(reported(file.read()), plan, abort.signal);
+    const layer = await unpackStream(reported(file.readReusing()), plan, abort.signal);
     post({ kind: 'done', layer });
   } catch (error) {
     post({ kind: 'failed', error: packError(error) });

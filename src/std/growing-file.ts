@@ -2,6 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EngineError, isErrno } from './errors.ts';
 
 const CHUNK = 1 << 20;
+/** Of what is read with `reuse`: a reader may have one, ask for the next, and have a third read ahead. */
+const RING = { buffers: 4, size: 256 * 1024 };
 const AVAILABLE = 0; // index of the count of readable bytes, in the BigInt64 view
 const STATE = 2; // index of the state, in the Int32 view
 const MOVED_LENGTH = 3; // index of the length of the path that the file moved to, in the Int32 view
@@ -78,14 +80,25 @@ export class GrowingFile {
   }
 
   /** The content from `offset` on, waiting at the end for more until the writer finishes. Each chunk is a buffer of its own. */
-  async *read(offset = 0): AsyncGenerator<Buffer, void> {
+  read(offset = 0): AsyncGenerator<Buffer, void> {
+    return this.#read(offset, (limit) => Buffer.allocUnsafeSlow(Math.min(CHUNK, limit)));
+  }
+
+  /** {@link read} into the same few buffers again and again: a chunk is valid until the third one after it is asked for. */
+  readReusing(offset = 0): AsyncGenerator<Buffer, void> {
+    const ring = Array.from({ length: RING.buffers }, () => Buffer.allocUnsafeSlow(RING.size));
+    let turn = 0;
+    return this.#read(offset, (limit) => (ring[turn++ % RING.buffers] as Buffer).subarray(0, limit));
+  }
+
+  async *#read(offset: number, bufferFor: (limit: number) => Buffer): AsyncGenerator<Buffer, void> {
     await using file = await this.#open();
     for (let at = offset; ; ) {
       const state = Atomics.load(this.#state, STATE); // before the size: what is finished has its last size
       const available = Number(Atomics.load(this.#available, AVAILABLE));
       if (state === FAILED) throw this.#givenUp();
       if (at < available) {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, available - at));
+        const buffer = bufferFor(available - at);
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
         if (bytesRead === 0) throw new EngineError('DataLoss', `${this.path} is shorter than its writer said`);
         at += bytesRead;

@@ -1,6 +1,6 @@
 import { inspectAny } from '../../engine/index.ts';
-import { errorMessage } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
+import { eachArgument } from '../each-argument.ts';
 import { formatObjects } from '../format.ts';
 
 export const inspect: Command = command({
@@ -12,20 +12,15 @@ export const inspect: Command = command({
     type: { kind: 'string', choices: ['container', 'image', 'volume'], description: 'Only look among these' },
   },
   complete: ['container'],
-  async run({ args, flags, print, warn, engine }) {
+  async run(context) {
+    const { flags, print, engine } = context;
     const opened = await engine();
     const shown: object[] = [];
-    let failed = false;
-    for (const text of args) {
-      try {
-        shown.push(await inspectAny(opened, text, { size: flags.size, ...(flags.type && { type: flags.type }) }));
-      } catch (error) {
-        failed = true;
-        warn(`strata: ${errorMessage(error)}`);
-      }
-    }
+    const code = await eachArgument(context, async (name) =>
+      shown.push(await inspectAny(opened, name, { size: flags.size, ...(flags.type && { type: flags.type }) })),
+    );
     if (flags.format === undefined) print(JSON.stringify(shown, undefined, 4));
     else if (shown.length > 0) print(formatObjects(shown, flags.format));
-    return failed ? 1 : 0;
+    return code;
   },
 });

@@ -1,6 +1,7 @@
 import {
   kill as killContainer,
   pause as pauseContainer,
+  rename as renameContainer,
   restart as restartContainer,
   stop as stopContainer,
   unpause as unpauseContainer,
@@ -98,5 +99,13 @@ export const wait: Command = command({
     return eachArgument(context, async (name) =>
       context.print(String(await waitForContainer(opened, name, { signal: context.signal }))),
     );
+  },
+});
+export const rename: Command = command({
+  args: 'CONTAINER NEW_NAME',
+  complete: ['container'],
+  async run({ args, engine }) {
+    const [name, to] = args as [string, string];
+    await renameContainer(await engine(), name, to);
   },
 });

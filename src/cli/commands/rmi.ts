@@ -1,6 +1,6 @@
 import { removeImage } from '../../engine/index.ts';
-import { errorMessage } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
+import { eachArgument } from '../each-argument.ts';
 
 export const rmi: Command = command({
   args: 'IMAGE [IMAGE...]',
@@ -14,19 +14,13 @@ export const rmi: Command = command({
     noPrune: { kind: 'boolean', description: 'Accepted for docker’s sake: there are no untagged parents' },
   },
   complete: ['image'],
-  async run({ args, flags, print, warn, engine }) {
+  async run(context) {
+    const { flags, print, engine } = context;
     const opened = await engine();
-    let failed = false;
-    for (const text of args) {
-      try {
-        const { untagged, deleted } = await removeImage(opened, text, { force: flags.force });
-        for (const name of untagged) print(`Untagged: ${name}`);
-        for (const id of deleted) print(`Deleted: ${id}`);
-      } catch (error) {
-        failed = true;
-        warn(`strata: ${errorMessage(error)}`); // the others still go
-      }
-    }
-    return failed ? 1 : 0;
+    return eachArgument(context, async (text) => {
+      const { untagged, deleted } = await removeImage(opened, text, { force: flags.force });
+      for (const name of untagged) print(`Untagged: ${name}`);
+      for (const id of deleted) print(`Deleted: ${id}`);
+    });
   },
 });

@@ -1,7 +1,7 @@
 import { createVolume, inspectVolume, listVolumes, pruneVolumes, removeVolume } from '../../engine/index.ts';
-import { errorMessage } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { confirm } from '../confirm.ts';
+import { eachArgument } from '../each-argument.ts';
 import { booleanFilter, matchesLabels, matchesName, matchesValue, parseFilters } from '../filters.ts';
 import { formatObjects, formatRows } from '../format.ts';
 import { formatSize } from '../humanize.ts';
@@ -76,19 +76,12 @@ export const volumeRemove: Command = command({
   args: 'VOLUME [VOLUME...]',
   flags: { force: { kind: 'boolean', short: 'f', description: 'Do not fail where there is none' } },
   complete: ['volume'],
-  async run({ args, flags, print, warn, engine }) {
-    const opened = await engine();
-    let failed = false;
-    for (const name of args) {
-      try {
-        await removeVolume(opened, name, { force: flags.force });
-        print(name);
-      } catch (error) {
-        failed = true;
-        warn(`strata: ${errorMessage(error)}`);
-      }
-    }
-    return failed ? 1 : 0;
+  async run(context) {
+    const opened = await context.engine();
+    return eachArgument(context, async (name) => {
+      await removeVolume(opened, name, { force: context.flags.force });
+      context.print(name);
+    });
   },
 });
 
