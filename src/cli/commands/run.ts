@@ -53,6 +53,7 @@ export const run: Command = command({
     }
     const { exitCode, error } = await runContainer(opened, container, {
       proxySignals: flags.sigProxy,
+      detachKeys: flags.detachKeys,
     });
     if (error !== undefined) warn(`strata: ${error}`);
     return exitCode;
