@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, writeFileAtomic } from '../std/index.ts';
 import type { Container, ContainerRecord } from './container.ts';
@@ -5,6 +6,7 @@ import { containerEvent } from './container-event.ts';
 import { claimName, releaseName } from './container-names.ts';
 import { stateOf } from './container-state.ts';
 import { readContainer } from './find-container.ts';
+import { bundleOf } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { probeRuntime, runtimeArguments } from './oci-runtime.ts';
 import type { Resources, RestartPolicy } from './options.ts';
@@ -42,8 +44,11 @@ export async function updateContainer(
   const { status } = stateOf(container.folder, container.id);
   if (Object.keys(resources).length > 0 && (status === 'running' || status === 'paused')) {
     const runtime = await probeRuntime(root);
-    const command = [runtime.path, ...runtimeArguments(root, runtime), 'update', '--resources', '-', container.id];
-    const { code, stderr } = await runInNamespace(command, { input: JSON.stringify(limits) });
+    const file = join(bundleOf(container.folder), 'resources.json'); // crun can't read a pipe of ours
+    const command = [runtime.path, ...runtimeArguments(root, runtime), 'update', '--resources', file, container.id];
+    writeFileSync(file, JSON.stringify(limits), { mode: 0o600 });
+    const { code, stderr } = await runInNamespace(command);
+    rmSync(file, { force: true });
     if (code !== 0)
       throw new EngineError(
         'InvalidArgument',

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { applyLayer, type Change, diffTrees, packLayer } from '../layer/index.ts';
+import type { Change } from '../layer/index.ts';
 import { type ByteStream, EngineError } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { stateOf } from './container-state.ts';
@@ -40,6 +40,7 @@ export async function* copyFromRoot(
   path: string,
   { follow = false }: { follow?: boolean } = {},
 ): AsyncGenerator<Buffer, void> {
+  const { packLayer } = await layers();
   using found = requirePath(root, path, follow || path.endsWith('/'));
   yield* packLayer(
     found.stats.isDirectory()
@@ -57,15 +58,22 @@ export async function copyToRoot(
 ): Promise<void> {
   using found = requirePath(root, path, true);
   if (!found.stats.isDirectory()) throw new EngineError('InvalidArgument', `${path} is no directory in the container`);
+  const { applyLayer } = await layers();
   await applyLayer(tar, `${descriptorPath(found.fd)}/.`, { form: 'merged', ...(signal && { signal }) });
 }
 
 async function* treeChanges({ fd, directory, name }: Resolved): AsyncGenerator<Change, void> {
+  const { diffTrees } = await layers();
   const top = name === '.' ? descriptorPath(fd) : descriptorPath(directory, name);
   for await (const change of diffTrees(undefined, `${descriptorPath(fd)}/.`)) {
     const below = change.path === '' ? '' : `/${change.path}`;
     yield { ...change, path: name === '.' ? change.path : `${name}${below}`, source: `${top}${below}` };
   }
+}
+
+/** Loaded when something is copied: what only runs and execs does without. */
+function layers(): Promise<typeof import('../layer/index.ts')> {
+  return import('../layer/index.ts');
 }
 
 function requirePath(root: string, path: string, follow: boolean): Resolved & { readonly stats: Stats } {

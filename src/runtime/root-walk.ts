@@ -152,9 +152,20 @@ class Walk implements Disposable {
   }
 
   followLink(name: string): void {
-    const target = readlinkSync(descriptorPath(this.top, name));
+    const target = this.#readLink(name);
     if (target.startsWith('/')) while (this.#stack.length > 1) closeSync((this.#stack.pop() as { fd: number }).fd);
     this.rest.push(...componentsOf(target));
+  }
+
+  #readLink(name: string): string {
+    try {
+      return readlinkSync(descriptorPath(this.top, name));
+    } catch (error) {
+      // Gone meanwhile; or one of the kernel's, like /proc/self, which leads nowhere for us who are not inside.
+      if (isErrno(error, 'ENOENT', 'EINVAL'))
+        throw new EngineError('NotFound', `no such file or directory: ${joined(this.path, name)}`);
+      throw error;
+    }
   }
 
   /** Hands the parent over to the result, and `fd` where it is not the parent itself. */
