@@ -1,0 +1,55 @@
+import type { Verb } from '../command.ts';
+
+const group = 'Images';
+
+/** Rows of the verb table: their files are loaded when they run. */
+export const imageVerbs: readonly Verb[] = [
+  {
+    names: ['images', 'image ls', 'image list'],
+    group,
+    summary: 'List images',
+    load: async () => (await import('../commands/images.ts')).images,
+  },
+  {
+    names: ['tag', 'image tag'],
+    group,
+    summary: 'Give an image another name',
+    load: async () => (await import('../commands/tag.ts')).tag,
+  },
+  {
+    names: ['rmi', 'image rm', 'image remove'],
+    group,
+    summary: 'Remove images',
+    load: async () => (await import('../commands/rmi.ts')).rmi,
+  },
+  {
+    names: ['commit', 'container commit'],
+    group,
+    summary: 'Make an image of what a container changed',
+    load: async () => (await import('../commands/commit.ts')).commit,
+  },
+  {
+    names: ['import', 'image import'],
+    group,
+    summary: 'Make an image from the tar of a root file system',
+    load: async () => (await import('../commands/import.ts')).importCommand,
+  },
+  {
+    names: ['save', 'image save'],
+    group,
+    summary: 'Write images into an archive',
+    load: async () => (await import('../commands/save.ts')).save,
+  },
+  {
+    names: ['load', 'image load'],
+    group,
+    summary: 'Take images from an archive',
+    load: async () => (await import('../commands/load.ts')).load,
+  },
+  {
+    names: ['image prune'],
+    group,
+    summary: 'Remove unused images',
+    load: async () => (await import('../commands/image-prune.ts')).imagePrune,
+  },
+];

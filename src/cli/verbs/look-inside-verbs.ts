@@ -1,0 +1,61 @@
+import type { Verb } from '../command.ts';
+
+const group = 'Look inside';
+
+/** Rows of the verb table: their files are loaded when they run. */
+export const lookInsideVerbs: readonly Verb[] = [
+  {
+    names: ['inspect'],
+    group,
+    summary: 'Show all that is known of images, containers and volumes',
+    load: async () => (await import('../commands/inspect.ts')).inspect,
+  },
+  {
+    names: ['history', 'image history'],
+    group,
+    summary: 'Show how an image came to be',
+    load: async () => (await import('../commands/history.ts')).history,
+  },
+  {
+    names: ['diff', 'container diff'],
+    group,
+    summary: 'Show what a container changed',
+    load: async () => (await import('../commands/diff.ts')).diff,
+  },
+  {
+    names: ['top', 'container top'],
+    group,
+    summary: 'Show the processes of a container',
+    load: async () => (await import('../commands/top.ts')).top,
+  },
+  {
+    names: ['stats', 'container stats'],
+    group,
+    summary: 'Show what running containers use',
+    load: async () => (await import('../commands/stats.ts')).stats,
+  },
+  {
+    names: ['port', 'container port'],
+    group,
+    summary: 'Show which ports a container publishes',
+    load: async () => (await import('../commands/port.ts')).port,
+  },
+  {
+    names: ['image inspect'],
+    group,
+    summary: 'Show all that is known of images',
+    load: async () => (await import('../commands/image-inspect.ts')).imageInspect,
+  },
+  {
+    names: ['image layers'],
+    group,
+    summary: 'Draw the layers of an image',
+    load: async () => (await import('../commands/image-layers.ts')).imageLayers,
+  },
+  {
+    names: ['container inspect'],
+    group,
+    summary: 'Show all that is known of containers',
+    load: async () => (await import('../commands/container-inspect.ts')).containerInspect,
+  },
+];
