@@ -18,7 +18,6 @@ export function hidesUnified(): boolean {
 export const HIDE_UNIFIED: string = `umount ${HYBRID} 2>/dev/null`;
 
 export interface CommandOptions {
-  readonly input?: string;
   /** For a command that leaves a process behind: it gets none of our pipes, which would not end before it does. */
   readonly detached?: boolean;
 }
@@ -55,13 +54,13 @@ export function runInNamespace(command: readonly string[], options: CommandOptio
 /** Runs a program of this machine with a clean environment, its output gathered: at most a megabyte of each stream. */
 export function runCommand(
   [program, ...args]: readonly string[],
-  { input, detached = false }: CommandOptions = {},
+  { detached = false }: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program as string, args, {
       env: CLEAN_ENV,
       cwd: '/',
-      stdio: detached ? 'ignore' : [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: detached ? 'ignore' : ['ignore', 'pipe', 'pipe'],
     });
     const output = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const)
@@ -72,8 +71,6 @@ export function runCommand(
       reject(new EngineError('Unavailable', `can't start ${program}: ${error.message}`, { cause: error })),
     );
     child.on('close', (code, signal) => resolve({ code: code ?? exitCodeOfSignal(signal), ...output }));
-    child.stdin?.on('error', () => {}); // it ended before it read all
-    child.stdin?.end(input);
   });
 }
 
