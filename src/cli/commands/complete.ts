@@ -15,9 +15,20 @@ export const complete: Command = command({
 });
 
 async function namesOf(kind: Parameters<Names>[0], engine: CommandContext['engine']): Promise<string[]> {
-  if (kind !== 'image') return [];
-  const { store } = await engine();
-  const { familiarReference, parseReference } = await import('../../oci/index.ts');
-  const records = await store.images.list();
-  return records.flatMap(({ name }) => (name === undefined ? [] : familiarReference(parseReference(name))));
+  const opened = await engine();
+  const { listAllContainers, listVolumes } = await import('../../engine/index.ts');
+  switch (kind) {
+    case 'image': {
+      const { familiarName } = await import('../../image/index.ts');
+      return (await opened.store.images.list()).flatMap((record) => familiarName(record) ?? []);
+    }
+    case 'container':
+      return (await listAllContainers(opened)).map(({ name }) => name);
+    case 'running':
+      return (await listAllContainers(opened))
+        .filter(({ state }) => state.status === 'running')
+        .map(({ name }) => name);
+    case 'volume':
+      return (await listVolumes(opened)).map(({ name }) => name);
+  }
 }
