@@ -30,7 +30,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return snapshotter;
     },
     registries() {
-      registries ??= import('./registries.ts').then(({ Registries }) => new Registries({ ...options, root }));
+      registries ??= import('./registries.ts').then(({ Registries }) => Registries.open({ ...options, root }));
       return registries;
     },
     async [Symbol.asyncDispose]() {

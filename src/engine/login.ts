@@ -15,7 +15,7 @@ export async function login(options: EngineOptions, registry: string, { username
       'InvalidArgument',
       `login to ${registry} needs a user and a password: --username NAME --password-stdin`,
     );
-  await using registries = new Registries(options, { username, password });
+  await using registries = await Registries.open(options, { username, password });
   await registries.client(registry).ping();
   await storeCredentials(registry, { username, password }, { configFile: configFileOf(options) });
 }

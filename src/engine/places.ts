@@ -35,18 +35,17 @@ export function parsePlace(text: string): Place {
 export class Places implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #open: AsyncDisposableStack = new AsyncDisposableStack();
-  readonly #registries: Registries;
+  #registries: Promise<Registries> | undefined;
   #engine: Promise<Engine> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#registries = this.#open.use(new Registries(options));
   }
 
   async source(place: Place): Promise<ImageSource> {
     switch (place.kind) {
       case 'registry':
-        return this.#registries.place(place.reference);
+        return (await this.#openRegistries()).place(place.reference);
       case 'layout':
         return ociLayout(place.path, place.reference);
       case 'store': {
@@ -63,7 +62,7 @@ export class Places implements AsyncDisposable {
   async sink(place: Exclude<Place, { kind: 'archive' }>): Promise<ImageSink> {
     switch (place.kind) {
       case 'registry':
-        return this.#registries.place(place.reference);
+        return (await this.#openRegistries()).place(place.reference);
       case 'layout':
         return ociLayout(place.path, place.reference, { lock: lockFile });
       case 'store': {
@@ -91,6 +90,11 @@ export class Places implements AsyncDisposable {
       'NotFound',
       `${place.path} holds no image ${wanted ?? ''}; it has ${offered || 'none with a name'}`,
     );
+  }
+
+  #openRegistries(): Promise<Registries> {
+    this.#registries ??= Registries.open(this.#options).then((registries) => this.#open.use(registries));
+    return this.#registries;
   }
 
   #store(): Promise<Engine> {

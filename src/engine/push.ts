@@ -8,10 +8,11 @@ import {
   isManifestType,
   parseManifest,
   parseReference,
+  type Reference,
   withDefaultTag,
 } from '../oci/index.ts';
 import { type Job, type JobContext, startJob } from '../std/index.ts';
-import type { ContentStore } from '../store/index.ts';
+import type { ContentStore, Store } from '../store/index.ts';
 import { compressedSource, copyImage, type TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
 import { imageEvent } from './image-event.ts';
@@ -42,12 +43,17 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   await lease.add(record.descriptor.digest, image.manifestDescriptor.digest);
   const whole = isIndexType(record.descriptor.mediaType) && (await isWhole(store.content, record.descriptor));
   const target = whole ? record.descriptor : image.manifestDescriptor;
+  const neighbours = await neighboursOf(store, reference);
   const source = await compressedSource(store, target, name, { signal, report });
-  const copied = await copyImage(source, (await engine.registries()).place(reference), {
-    signal,
-    report,
-    allPlatforms: whole,
-  });
+  const copied = await copyImage(
+    source,
+    (await engine.registries()).place(reference, { mountFrom: () => neighbours }),
+    {
+      signal,
+      report,
+      allPlatforms: whole,
+    },
+  );
   const { registry, repository } = reference;
   await store.images.set(name, record.descriptor, {
     source: formatReference({ registry, repository, digest: copied.target.digest }),
@@ -66,3 +72,13 @@ async function isWhole(content: ContentStore, { digest, mediaType }: Descriptor)
   for (const part of parts) if (!(await isWhole(content, part))) return false;
   return true;
 }
+
+/** Other repositories of the registry that this state's images came from or went to: they may hold a layer that is to be sent. */
+async function neighboursOf({ images }: Store, { registry, repository }: Reference): Promise<string[]> {
+  const sources = (await images.list()).flatMap(({ source }) => (source === undefined ? [] : [parseReference(source)]));
+  const others = sources.filter((other) => other.registry === registry && other.repository !== repository);
+  return [...new Set(others.map((other) => other.repository))].slice(-MOST_NEIGHBOURS);
+}
+
+/** Each is asked for each blob that is missing. */
+const MOST_NEIGHBOURS = 4;

@@ -1,22 +1,32 @@
 import { join } from 'node:path';
 import { type ClientOptions, type Credentials, type RegistryClient, registryClient } from '../client/index.ts';
 import type { Reference } from '../oci/index.ts';
-import { type ImageSink, type ImageSource, registryPlace } from '../transfer/index.ts';
+import { type ImageSink, type ImageSource, type RegistryPlaceOptions, registryPlace } from '../transfer/index.ts';
 import { defaultRoot, type EngineOptions } from './options.ts';
+import { realmMemory } from './realm-memory.ts';
+import { readRegistrySettings } from './settings.ts';
 
 /** Clients of registries with what is set up for them: credentials, certificates (the state's own among them), mirrors. One for each registry. */
 export class Registries implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #clients: Map<string, RegistryClient> = new Map();
 
-  constructor(options: EngineOptions, credentials?: Credentials) {
-    this.#options = {
+  private constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what the machine's and the user's settings say, under what `options` say. `credentials` are tried instead of the stored ones. */
+  static async open(options: EngineOptions, credentials?: Credentials): Promise<Registries> {
+    const root = options.root ?? defaultRoot();
+    const settings = await readRegistrySettings();
+    return new Registries({
       configFile: configFileOf(options),
-      certificateFolders: [join(options.root ?? defaultRoot(), 'certs.d')],
+      certificateFolders: [join(root, 'certs.d')],
       credentials,
-      insecureRegistries: options.insecureRegistries,
-      mirrors: options.mirrors,
-    };
+      realms: realmMemory(root),
+      insecureRegistries: [...settings.insecureRegistries, ...(options.insecureRegistries ?? [])],
+      mirrors: { ...settings.mirrors, ...options.mirrors },
+    });
   }
 
   client(registry: string): RegistryClient {
@@ -26,8 +36,8 @@ export class Registries implements AsyncDisposable {
   }
 
   /** A repository as a place that images come from and go to. */
-  place(reference: Reference): ImageSource & ImageSink {
-    return registryPlace(this.client(reference.registry), reference);
+  place(reference: Reference, options: RegistryPlaceOptions = {}): ImageSource & ImageSink {
+    return registryPlace(this.client(reference.registry), reference, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,7 @@ export async function search(options: EngineOptions, term: string, limit: number
   const slash = term.indexOf('/');
   const host = slash < 0 ? '' : term.slice(0, slash);
   const isHost = host === 'localhost' || /[.:]/.test(host);
-  await using registries = new Registries(options);
+  await using registries = await Registries.open(options);
   return await registries
     .client(isHost ? host : DEFAULT_REGISTRY)
     .search(isHost ? term.slice(slash + 1) : term, { limit });
