@@ -5,7 +5,7 @@ import { entryFile } from '../std/index.ts';
 import type { AttachPacket, AttachRequest } from './attach-worker.ts';
 
 /** What a container's monitor sends: a kind and bytes. */
-export const PACKET_STDOUT = 2;
+const PACKET_STDOUT = 2;
 export const PACKET_STDERR = 3;
 /** conmon reads at most so much of a packet. */
 const LARGEST_INPUT = 8192;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, isErrno } from '../std/index.ts';
 import { containerFolder, containersFolder } from './folders.ts';
@@ -47,21 +47,6 @@ export function ownerOfName(root: string, name: string): string | undefined {
 /** Gives a name back, if it is this container's. */
 export function releaseName(root: string, id: string, name: string): void {
   if (ownerOfName(root, name) === id) rmSync(nameLink(root, name), { force: true });
-}
-
-/** Names whose container is gone: what a crash left between the two. */
-export function releaseStaleNames(root: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(join(containersFolder(root), 'names'));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return;
-    throw error;
-  }
-  for (const name of names) {
-    const id = ownerOfName(root, name);
-    if (id !== undefined) removeStale(root, name, id);
-  }
 }
 
 function claim(root: string, id: string, name: string): void {

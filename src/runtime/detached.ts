@@ -180,8 +180,3 @@ function firstLine(stream: Duplex): Promise<string> {
 export function isAttachable(root: string, { id }: Container): boolean {
   return existsSync(join(socketFolder(root), id, 'attach'));
 }
-
-/** Takes away conmon's short way to a container that ended. */
-export function dropSockets(root: string, id: string): void {
-  rmSync(join(socketFolder(root), id), { force: true });
-}

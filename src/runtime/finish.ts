@@ -112,8 +112,3 @@ function claimFinish(folder: string): boolean {
     }
   }
 }
-
-/** The state now, for callers that hold an older view. */
-export function currentState({ folder, id }: Container): ContainerState {
-  return stateOf(folder, id);
-}

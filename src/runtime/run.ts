@@ -15,7 +15,7 @@ import { removeAnonymousVolumes } from './volumes.ts';
 
 export interface RunResult {
   readonly exitCode: number;
-  /** Why the container never started: 125, 126 and 127 are docker's codes for that. */
+  /** Why the process never started: 125, 126 and 127 are docker's codes for that. The OCI runtime has said it on stderr already. */
   readonly error?: string;
 }
 
