@@ -4,8 +4,7 @@ import { connectSeqpacket, makePipe, shutdownSocket } from '../linux/index.ts';
 import { entryFile } from '../std/index.ts';
 import type { AttachPacket, AttachRequest } from './attach-worker.ts';
 
-/** What a container's monitor sends: a kind and bytes. */
-const PACKET_STDOUT = 2;
+/** First byte of what a monitor sends: 2 is stdout, 3 is stderr. */
 export const PACKET_STDERR = 3;
 /** conmon reads at most so much of a packet. */
 const LARGEST_INPUT = 8192;

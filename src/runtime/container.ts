@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/index.ts';
 import type {
+  DeviceRecord,
   Healthcheck,
   MountOption,
   NetworkMode,
@@ -88,13 +89,6 @@ export interface ContainerRecord {
   readonly restart: RestartPolicy;
   readonly autoRemove: boolean;
   readonly healthcheck?: Healthcheck;
-}
-
-export interface DeviceRecord {
-  readonly source: string;
-  readonly target: string;
-  /** Of `rwm`. */
-  readonly permissions: string;
 }
 
 /** A container as it stands now: its record, and its state as far as the processes of this machine bear it out. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isErrno } from '../std/index.ts';
 import type { Container, ContainerState } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { exitOf, isUnfinished, recordedState, stateOf, writeState } from './container-state.ts';
+import { exitOf, isUnfinished, recordedState, writeState } from './container-state.ts';
 import { listContainers } from './find-container.ts';
 import { bundleOf, runFolder } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';

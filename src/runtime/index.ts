@@ -5,7 +5,6 @@ export {
   type ContainerRecord,
   type ContainerState,
   type ContainerStatus,
-  type DeviceRecord,
   isActive,
   type ProcessIdentity,
 } from './container.ts';
@@ -34,6 +33,7 @@ export { type LogLine, type LogOptions, readLogs } from './logs.ts';
 export { type OciRuntime, probeRuntime } from './oci-runtime.ts';
 export type {
   CreateOptions,
+  DeviceRecord,
   Healthcheck,
   MountOption,
   NetworkMode,

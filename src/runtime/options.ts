@@ -1,5 +1,4 @@
 import type { ContainerConfig, Digest } from '../oci/index.ts';
-import type { DeviceRecord } from './container.ts';
 
 /** `none` is a network namespace with a loopback alone; a path is a network namespace that somebody else made. */
 export type NetworkMode = 'none' | 'host' | { readonly path: string };
@@ -47,6 +46,13 @@ export interface Resources {
   readonly pids?: number;
   readonly blkioWeight?: number;
   readonly oomScoreAdj?: number;
+}
+
+export interface DeviceRecord {
+  readonly source: string;
+  readonly target: string;
+  /** Of `rwm`. */
+  readonly permissions: string;
 }
 
 export interface Ulimit {
