@@ -1,8 +1,9 @@
 import type { ListedContainer } from '../engine/index.ts';
+import { healthOf } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import { matchesLabels, matchesName, matchesValue, numbersFilter, parseFilters } from './filters.ts';
 
-const KNOWN = ['ancestor', 'before', 'exited', 'id', 'label', 'name', 'network', 'since', 'status', 'volume'];
+const KNOWN = ['ancestor', 'before', 'exited', 'health', 'id', 'label', 'name', 'network', 'since', 'status', 'volume'];
 
 /** The rows that every one of the `key=value` pairs lets through. Throws InvalidArgument, and NotFound for a container that is compared with. */
 export function filterContainers<Row extends ListedContainer>(
@@ -32,6 +33,7 @@ export function filterContainers<Row extends ListedContainer>(
       matchesLabels(filters, row.labels) &&
       matchesValue(filters, 'status', row.state.status) &&
       matchesValue(filters, 'ancestor', ...images) &&
+      matchesValue(filters, 'health', healthOf(row)?.status ?? 'none') &&
       matchesValue(filters, 'network', typeof row.network === 'string' ? row.network : row.network.path) &&
       matchesValue(filters, 'volume', ...volumes) &&
       (exited === undefined || (row.state.status === 'exited' && exited.includes(row.state.exitCode))) &&

@@ -1,15 +1,16 @@
-import type { Container } from '../runtime/index.ts';
+import { type Container, type Health, healthOf } from '../runtime/index.ts';
 import { formatDuration } from './humanize.ts';
 
 /** `Up 5 minutes`, `Exited (0) 2 hours ago`: as docker ps has it. */
-export function statusOf({ state }: Pick<Container, 'state'>, now: Date = new Date()): string {
+export function statusOf(container: Container, now: Date = new Date()): string {
+  const { state } = container;
   const since = (moment: string | undefined): string =>
     formatDuration(now.getTime() - Date.parse(moment ?? now.toISOString()));
   switch (state.status) {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAt)}`;
+      return `Up ${since(state.startedAt)}${healthText(healthOf(container))}`;
     case 'paused':
       return `Up ${since(state.startedAt)} (Paused)`;
     case 'restarting':
@@ -17,4 +18,9 @@ export function statusOf({ state }: Pick<Container, 'state'>, now: Date = new Da
     case 'exited':
       return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
   }
+}
+
+function healthText(health: Health | undefined): string {
+  if (!health) return '';
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }

@@ -28,7 +28,7 @@ export {
   pushManifestList,
   removeManifestList,
 } from './manifest-lists.ts';
-export { stats, top } from './observe.ts';
+export { monitorContainerHealth, stats, top } from './observe.ts';
 export { defaultRoot, type EngineOptions } from './options.ts';
 export { type Place, parsePlace } from './places.ts';
 export { type Pruned, pruneContainers } from './prune-containers.ts';

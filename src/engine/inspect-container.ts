@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Container, getVolume, logOf } from '../runtime/index.ts';
+import { type Container, getVolume, healthOf, logOf } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
 
 /** What `docker inspect` prints of a container, field by field (Engine API description, ContainerInspectResponse). */
@@ -11,6 +11,7 @@ export async function inspectContainer(
   const { state, resources, security, restart } = container;
   const [path = '', ...args] = [...container.entrypoint, ...container.command];
   const snapshots = await engine.snapshots();
+  const health = healthOf(container);
   const inFolder = (name: string): string => join(container.folder, name);
   return {
     Id: container.id,
@@ -29,6 +30,18 @@ export async function inspectContainer(
       Error: state.error ?? '',
       StartedAt: state.startedAt ?? NEVER,
       FinishedAt: state.finishedAt ?? NEVER,
+      ...(health && {
+        Health: {
+          Status: health.status,
+          FailingStreak: health.failingStreak,
+          Log: health.log.map(({ start, end, exitCode, output }) => ({
+            Start: start,
+            End: end,
+            ExitCode: exitCode,
+            Output: output,
+          })),
+        },
+      }),
     },
     Image: container.imageID ?? '',
     ResolvConfPath: inFolder('resolv.conf'),

@@ -1,5 +1,6 @@
 import {
   type ContainerStats,
+  monitorHealth,
   type ProcessTable,
   requireContainer,
   topContainer,
@@ -19,4 +20,12 @@ export function stats(
 /** Its processes, as the host's ps shows them. */
 export async function top({ root }: Engine, name: string, psOptions?: readonly string[]): Promise<ProcessTable> {
   return topContainer(requireContainer(root, name), psOptions);
+}
+
+/** Runs the health checks of all containers until there are none to run. */
+export async function monitorContainerHealth(
+  { root }: Engine,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  await monitorHealth(root, options);
 }

@@ -2,7 +2,7 @@ import { type Container, type RunResult, type RunStreams, runForeground, StartEr
 import { attach } from './attach.ts';
 import type { Engine } from './engine.ts';
 import { removeSnapshot } from './remove-container.ts';
-import { start } from './start.ts';
+import { start, watchHealth } from './start.ts';
 
 export interface RunOptions {
   readonly streams?: RunStreams;
@@ -20,6 +20,7 @@ export interface RunOptions {
 export async function run(engine: Engine, container: Container, options: RunOptions = {}): Promise<RunResult> {
   if (container.tty) return runInTerminal(engine, container, options);
   const snapshots = await engine.snapshots();
+  watchHealth(engine, container);
   try {
     return await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);
   } finally {

@@ -1,10 +1,14 @@
-import { type Container, containerExited, requireContainer, startDetached } from '../runtime/index.ts';
+import { spawn } from 'node:child_process';
+import { type Container, containerExited, healthPlan, requireContainer, startDetached } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 import { removeSnapshot } from './remove-container.ts';
 
 /** The hidden verb that conmon runs at a container's end; the container's id follows. */
-export const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
+const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
+
+/** The hidden verb of the health monitor. */
+const HEALTH_VERB: readonly string[] = ['internal', 'health-monitor'];
 
 /** Starts a container in the background, where it outlives this process. Conflict for one that runs. */
 export async function start(
@@ -25,6 +29,13 @@ export async function containerExit(engine: Engine, id: string): Promise<void> {
   });
 }
 
+/** Sees to it that the container's health is checked: by the one monitor of this state, which ends when nothing is left to check. */
+export function watchHealth(engine: Engine, container: Container): void {
+  const [program, ...args] = engine.options.program ?? [];
+  if (program === undefined || !healthPlan(container)) return;
+  spawn(program, [...args, '--root', engine.root, ...HEALTH_VERB], { detached: true, stdio: 'ignore' }).unref();
+}
+
 async function startInBackground(
   engine: Engine,
   container: Container,
@@ -41,4 +52,5 @@ async function startInBackground(
     ...progress,
     exitCommand: [...program, '--root', engine.root, '--storage-driver', container.driver, ...EXIT_VERB, container.id],
   });
+  watchHealth(engine, container);
 }

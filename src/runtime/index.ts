@@ -27,6 +27,8 @@ export { expediteCgroups } from './expedite.ts';
 export { getContainer, listContainers, requireContainer } from './find-container.ts';
 export { reapContainer, reapContainers } from './finish.ts';
 export { logOf, rootfsOf } from './folders.ts';
+export { monitorHealth } from './health.ts';
+export { type Health, type HealthProbe, type HealthStatus, healthOf, healthPlan } from './health-record.ts';
 export type { MountableSnapshot } from './launch.ts';
 export type { OutputStream } from './log-writer.ts';
 export { type LogLine, type LogOptions, readLogs } from './logs.ts';

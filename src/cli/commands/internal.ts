@@ -1,4 +1,4 @@
-import { containerExit } from '../../engine/index.ts';
+import { containerExit, monitorContainerHealth } from '../../engine/index.ts';
 import { type Command, command } from '../command.ts';
 
 /** What conmon runs when a container ends. */
@@ -6,5 +6,12 @@ export const internalContainerExit: Command = command({
   args: 'ID',
   async run({ args, engine }) {
     await containerExit(await engine(), args[0] as string);
+  },
+});
+
+/** The one process that runs health checks; started when a container has one. */
+export const internalHealthMonitor: Command = command({
+  async run({ engine, signal }) {
+    await monitorContainerHealth(await engine(), { signal });
   },
 });

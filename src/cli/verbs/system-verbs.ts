@@ -60,4 +60,11 @@ export const systemVerbs: readonly Verb[] = [
     hidden: true,
     load: async () => (await import('../commands/internal.ts')).internalContainerExit,
   },
+  {
+    names: ['internal health-monitor'],
+    group,
+    summary: 'Run the health checks of all containers',
+    hidden: true,
+    load: async () => (await import('../commands/internal.ts')).internalHealthMonitor,
+  },
 ];
