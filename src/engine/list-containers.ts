@@ -1,5 +1,6 @@
 import { type Container, listContainers } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
+import { reap } from './lifecycle.ts';
 
 export interface ListedContainer extends Container {
   /** Bytes that are its own; only where they were asked for. */
@@ -11,6 +12,7 @@ export async function listAllContainers(
   engine: Engine,
   { size = false }: { size?: boolean } = {},
 ): Promise<ListedContainer[]> {
+  await reap(engine);
   const containers = await listContainers(engine.root);
   if (!size) return containers;
   const snapshots = await engine.snapshots();

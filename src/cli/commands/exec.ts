@@ -1,4 +1,5 @@
 import { exec as execIn, execInBackground } from '../../engine/index.ts';
+import { expediteCgroups } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 
@@ -21,7 +22,8 @@ export const exec: Command = command({
   },
   examples: ['exec -it web sh', 'exec -u nobody web id'],
   complete: ['running'],
-  async run({ args, flags, io, signal, warn, engine }) {
+  async run({ args, flags, io, signal, engine }) {
+    expediteCgroups(); // first of all: the kernel works on it while we read
     const [name, ...commandLine] = args as [string, ...string[]];
     if (flags.tty && !flags.detach && !io.isTerminal.stdin)
       throw new EngineError('InvalidArgument', 'the input device is not a TTY');
@@ -40,13 +42,12 @@ export const exec: Command = command({
       await execInBackground(opened, name, options);
       return 0;
     }
-    const { exitCode, error } = await execIn(opened, name, {
+    const { exitCode } = await execIn(opened, name, {
       ...options,
       tty: flags.tty,
       openStdin: flags.interactive,
       signal,
     });
-    if (error !== undefined) warn(`strata: ${error}`);
     return exitCode;
   },
 });

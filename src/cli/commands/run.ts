@@ -1,5 +1,6 @@
 import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
+import { expediteCgroups } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags, settingsOf } from '../container-flags.ts';
@@ -31,6 +32,7 @@ export const run: Command = command({
   examples: ['run -it --rm debian:12', 'run -d --name web -v data:/srv app:1', 'run --rm --network none busybox true'],
   complete: ['image'],
   async run({ args, flags, io, signal, print, warn, engine }) {
+    expediteCgroups(); // first of all: the kernel works on it while we read
     const [image, ...commandLine] = args as [string, ...string[]];
     if (flags.detach && flags.attach.length > 0)
       throw new EngineError('InvalidArgument', 'conflicting options: --attach and --detach');
@@ -55,7 +57,7 @@ export const run: Command = command({
       proxySignals: flags.sigProxy,
       detachKeys: flags.detachKeys,
     });
-    if (error !== undefined) warn(`strata: ${error}`);
+    if (error !== undefined && container.tty) warn(`strata: ${error}`); // without a terminal the OCI runtime has said it already
     return exitCode;
   },
 });
