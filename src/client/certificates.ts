@@ -1,8 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { EngineError, errorMessage, isErrno } from '../std/index.ts';
+
+/** Loaded at the first use: it takes 15 ms, and an import of it 15 more to read authorities that may never be asked. */
+const tls = (): typeof import('node:tls') => process.getBuiltinModule('node:tls');
 
 /** What is kept for one host in the folders `certs.d/HOST[:PORT]`. */
 export interface HostCertificates {
@@ -61,8 +64,8 @@ export function fullContext(host: string, certificates: HostCertificates): Secur
   return contextOf(host, certificates, [
     ...new Set([
       ...certificates.authorities,
-      ...rootCertificates,
-      ...getCACertificates('extra'),
+      ...tls().rootCertificates,
+      ...tls().getCACertificates('extra'),
       ...systemAuthorities(),
     ]),
   ]);
@@ -71,13 +74,13 @@ export function fullContext(host: string, certificates: HostCertificates): Secur
 let system: readonly string[] | undefined;
 function systemAuthorities(): readonly string[] {
   // Read once: the same certificates stand in the system's folder several times.
-  system ??= [...new Set(getCACertificates('system'))];
+  system ??= [...new Set(tls().getCACertificates('system'))];
   return system;
 }
 
 function contextOf(host: string, { client }: HostCertificates, ca: readonly string[] | undefined): SecureContext {
   try {
-    return createSecureContext({
+    return tls().createSecureContext({
       ...(ca && { ca: [...ca] }),
       ...(client && { cert: client.certificate, key: client.key }),
     });

@@ -12,6 +12,6 @@ export { type PendingLayer, settleLayer } from './settle.ts';
 export type { LayerSource } from './source.ts';
 export type { Change, LayerNodeType, Toc, TocEntry } from './toc.ts';
 export { readTocFile, readTocHeader, writeTocFile } from './toc-file.ts';
-export { closeWorkers, type UnpackRequest, unpackLayer } from './unpack.ts';
+export { closeWorkers, readyWorker, type UnpackRequest, unpackLayer } from './unpack.ts';
 export type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
 export { isKeptXattr } from './xattrs.ts';

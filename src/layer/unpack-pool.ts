@@ -51,6 +51,14 @@ export async function takeWorker(signal?: AbortSignal): Promise<LentWorker> {
   }
 }
 
+/** Starts a worker ahead of the first layer, so that it is ready when that comes. */
+export async function readyWorker(): Promise<void> {
+  if (idle.size > 0 || lent > 0) return;
+  const hand = await startWorker();
+  hand.worker.unref();
+  keep(hand);
+}
+
 /** Ends the workers that have nothing to do. Those at work end on their own soon after. */
 export async function closeWorkers(): Promise<void> {
   const ending = [...idle];

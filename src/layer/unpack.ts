@@ -1,9 +1,9 @@
 import type { GrowingFile } from '../std/index.ts';
 import { unpackError } from './thread-error.ts';
-import { closeWorkers, takeWorker } from './unpack-pool.ts';
+import { closeWorkers, readyWorker, takeWorker } from './unpack-pool.ts';
 import type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
 
-export { closeWorkers };
+export { closeWorkers, readyWorker };
 
 export interface UnpackRequest extends UnpackPlan {
   /** The blob, compressed or not; it may still be growing. */
