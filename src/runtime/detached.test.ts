@@ -51,6 +51,18 @@ describe('a detached container', { skip: cannotRun('conmon'), timeout: 120_000 }
     assert.equal(getContainer(machine.root, 'first'), undefined);
   });
 
+  test('is not harmed by a second start that took it for stopped', async () => {
+    const before = await machine.create(['sleep', '60']);
+    const snapshot = machine.snapshot(before);
+    const starting = (): Promise<void> =>
+      startDetached(machine.root, before, snapshot, { exitCommand: machine.exitCommand(before) });
+    await starting();
+    const { pid } = now(before).state;
+    await assert.rejects(starting(), { code: 'Conflict' });
+    assert.equal(now(before).state.pid, pid);
+    await removeContainer(machine.root, now(before), { force: true });
+  });
+
   test('is found by name, id and a prefix that is its alone', async () => {
     const container = await machine.create(['true'], { name: 'findable' });
     assert.equal(getContainer(machine.root, 'findable')?.id, container.id);

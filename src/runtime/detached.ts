@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../std/index.ts';
 import type { Container } from './container.ts';
+import { readContainer } from './find-container.ts';
 import { deleteFromRuntime, finishContainer } from './finish.ts';
 import { bundleOf, logOf, runFolder } from './folders.ts';
 import { requireProgram } from './host-tools.ts';
@@ -52,7 +53,6 @@ export async function startDetached(
   const runtime = await probeRuntime(root);
   const log = join(bundleOf(container.folder), 'runtime.log');
   mkdirSync(socketFolder(root), { recursive: true, mode: 0o700 });
-  await deleteFromRuntime(root, container.id); // what a kill left of an earlier run
   using launched = await launch(container, snapshot, {
     steps: [
       `_OCI_SYNCPIPE=${SYNC} "$@" 3>&-`,
@@ -76,6 +76,14 @@ export async function startDetached(
     child.on('exit', (code, name) => resolve(code ?? exitCodeOfSignal(name))),
   );
   try {
+    requireUnstarted(root, container);
+  } catch (error) {
+    launched.cancel();
+    await ended;
+    throw error;
+  }
+  try {
+    await deleteFromRuntime(root, container.id); // what a kill left of an earlier run
     await prepareBundle(root, container, runtime, launched.rootfs);
     const pid = await create(launched, container, log);
     const [init, holder] = [identify(pid), identify(Number(readText(conmonPid(container))))];
@@ -99,6 +107,13 @@ export async function startDetached(
       finishContainer(root, container, { exitCode: error.exitCode, error: error.message });
     throw error;
   }
+}
+
+/** Looks again now that nobody else can start it: somebody may have while the lock was not ours yet, or removed it. */
+function requireUnstarted(root: string, { id, name }: Container): void {
+  const now = readContainer(root, id);
+  if (!now) throw new EngineError('NotFound', `container ${name} was removed meanwhile`);
+  requireStartable(now);
 }
 
 /** Has conmon create the container. Returns the pid of its process, which waits to be started. */

@@ -56,6 +56,7 @@ export async function reapContainers(root: string): Promise<Container[]> {
 export async function reapContainer(root: string, container: Container): Promise<boolean> {
   if (!isUnfinished(container)) return false;
   await deleteFromRuntime(root, container.id);
+  if (!isUnfinished(container)) return false; // finished, or started again, meanwhile
   if (!finishContainer(root, container, exitOf(container.folder, container.id))) return false;
   if (container.autoRemove) await removeAnonymousVolumes(root, container);
   return true;
