@@ -3,6 +3,7 @@ import { hostnameOf, isLoopbackHost, type Reach, reachOfHost } from './address.t
 import type { Authorizer } from './authorizer.ts';
 import { parseChallenges } from './challenge.ts';
 import { isNotTls, isRefused, showUrl } from './network-error.ts';
+import { answersPlainly } from './plain-probe.ts';
 import { responseError } from './registry-error.ts';
 import { type RetryPolicy, sendPersistently } from './retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from './transport.ts';
@@ -151,6 +152,8 @@ async function findBase({ host, transport, isInsecure, prefix = '' }: EndpointOp
   const secure = new URL(`https://${host}`);
   const insecure = isInsecure(host);
   if (!insecure && !isLoopbackHost(host)) return secure;
+  if (isLoopbackHost(host) && secure.port !== '' && (await answersPlainly(hostnameOf(host), Number(secure.port))))
+    return new URL(`http://${host}`);
   try {
     const response = await transport.send(new URL(`${secure.origin}${prefix}/v2/`), { method: 'GET' });
     await response.body.dump();
