@@ -43,7 +43,7 @@ export interface Transport extends AsyncDisposable {
   send(url: URL, request: HttpRequest, reach?: Reach): Promise<HttpResponse>;
 }
 
-const CHUNK = 512 * 1024;
+const CHUNK = 128 * 1024;
 
 export function openTransport(options: TransportOptions): Transport {
   const dispatchers = new Map<string, Promise<Dispatcher>>();

@@ -7,8 +7,8 @@ import type { FromWorker, ToWorker } from './unpack-worker.ts';
 /** How long a worker without work stays: the layers of one image come in quick succession. */
 const IDLE = 2_000; // milliseconds
 
-/** Chunks of a layer die young: collected early, they keep a worker some 60 MB smaller at no loss of speed. */
-const NURSERY = { maxYoungGenerationSizeMb: 8 };
+/** What a layer passes through dies young: collected early, it keeps a worker tens of megabytes smaller at no loss of speed. */
+const NURSERY = { maxYoungGenerationSizeMb: 3 };
 
 /** Who hears of a worker at work. */
 export interface Listener {

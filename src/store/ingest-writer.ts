@@ -9,7 +9,7 @@ import { removeIngest, removeIngestFolder, removeNotes, resumableBytes, writePro
 import { blobPath } from './state.ts';
 
 /** Bytes written at once. One batch fills while the other is written. */
-const BATCH = 1 << 20;
+const BATCH = 1 << 18;
 /** Bytes after which the disk is set to work in the background, so that the wait at the end is short. */
 const SYNC_EVERY = 32 << 20;
 
