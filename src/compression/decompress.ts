@@ -1,5 +1,5 @@
 import { type ByteStream, EngineError } from '../std/index.ts';
-import { detectCompression, MAGIC_LENGTH } from './detect.ts';
+import { type Compression, detectCompression, MAGIC_LENGTH } from './detect.ts';
 import { peek, readAhead, untilAborted } from './flow.ts';
 import { gunzip } from './gunzip.ts';
 import { BZIP2, throughProgram, XZ } from './host-program.ts';
@@ -49,7 +49,9 @@ export async function* decompress(stream: ByteStream, options: DecompressOptions
   }
 
   const { start, rest } = await peek(counted(), MAGIC_LENGTH);
-  for await (const chunk of readAhead(decoded(start, rest))) {
+  const compression = detectCompression(start);
+  const ours = compression !== 'none'; // what is not compressed comes through in the caller's own buffers
+  for await (const chunk of readAhead(decoded(compression, rest))) {
     signal?.throwIfAborted();
     output += chunk.length;
     if (output > limits.maxBytes) {
@@ -62,12 +64,11 @@ export async function* decompress(stream: ByteStream, options: DecompressOptions
       );
     }
     yield chunk;
-    if (options.transient) freeOutput(chunk);
+    if (options.transient && ours) freeOutput(chunk);
   }
 }
 
-function decoded(start: Uint8Array, rest: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Buffer, void> {
-  const compression = detectCompression(start);
+function decoded(compression: Compression, rest: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Buffer, void> {
   switch (compression) {
     case 'gzip':
       return gunzip(readAhead(rest));

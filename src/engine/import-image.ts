@@ -1,8 +1,11 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { decompress } from '../compression/index.ts';
 import { applyChanges, commitImage, type Image, unpackImage } from '../image/index.ts';
+import { packTree } from '../layer/index.ts';
 import { formatReference, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
-import { type ByteStream, EngineError, isErrno, type Job, startJob } from '../std/index.ts';
+import { type ByteStream, EngineError, errorMessage, isErrno, type Job, startJob } from '../std/index.ts';
 import { tarParser } from '../tar/index.ts';
 import type { Engine } from './engine.ts';
 import { imageEvent } from './image-event.ts';
@@ -22,7 +25,7 @@ export interface ImportProgress {
   readonly bytes: number;
 }
 
-/** Makes an image of one layer from the tar of a root file system, compressed or not: a file's path, or a stream. */
+/** Makes an image of one layer from the tar of a root file system, compressed or not: the path of a file or of a folder, a URL, or a stream. */
 export function importImage(
   engine: Engine,
   tar: string | ByteStream,
@@ -32,7 +35,9 @@ export function importImage(
     const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)));
     const config = applyChanges({}, options.changes ?? []);
     await using _lease = await engine.store.lease();
-    const read = counted(typeof tar === 'string' ? openFile(tar) : tar, (bytes) => report({ kind: 'read', bytes }));
+    const read = counted(typeof tar === 'string' ? await openSource(tar, signal) : tar, (bytes) =>
+      report({ kind: 'read', bytes }),
+    );
     const image = await commitImage(engine.store, {
       layer: checked(decompress(read, { signal })),
       config,
@@ -48,18 +53,34 @@ export function importImage(
   }, options);
 }
 
-async function* openFile(path: string): AsyncGenerator<Uint8Array> {
+/** A file, a folder (packed on the way), or a URL. */
+async function openSource(from: string, signal: AbortSignal): Promise<ByteStream> {
+  if (/^https?:\/\//i.test(from)) return fetchTar(from, signal);
   try {
-    yield* createReadStream(path, { highWaterMark: 1 << 20 });
+    return (await stat(from)).isDirectory()
+      ? packTree(resolve(from))
+      : createReadStream(from, { highWaterMark: 1 << 20 });
   } catch (error) {
-    if (isErrno(error, 'ENOENT'))
-      throw new EngineError(
-        'NotFound',
-        `${path}: no such file; import takes a tar of a root file system, or - for standard input`,
-        { cause: error },
-      );
-    throw error;
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new EngineError(
+      'NotFound',
+      `${from}: no such file or folder; import takes a root file system as a tar or a folder, or - for standard input`,
+      { cause: error },
+    );
   }
+}
+
+async function fetchTar(url: string, signal: AbortSignal): Promise<ByteStream> {
+  const answer = await fetch(url, { signal }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new EngineError('Unavailable', `cannot get ${url}: ${errorMessage(cause)}`, { cause });
+  });
+  if (!answer.ok || !answer.body)
+    throw new EngineError(
+      answer.status === 404 ? 'NotFound' : 'Unavailable',
+      `cannot get ${url}: the server answers ${answer.status}`,
+    );
+  return answer.body;
 }
 
 async function* counted(stream: ByteStream, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,7 @@
+import { Writable } from 'node:stream';
 import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
-import { expediteCgroups } from '../../runtime/index.ts';
+import { expediteCgroups, type RunStreams } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags, settingsOf } from '../container-flags.ts';
@@ -54,6 +55,7 @@ export const run: Command = command({
       return 0;
     }
     const { exitCode, error } = await runContainer(opened, container, {
+      ...(flags.attach.length > 0 && { streams: attachedStreams(flags.attach) }),
       proxySignals: flags.sigProxy,
       detachKeys: flags.detachKeys,
     });
@@ -61,3 +63,17 @@ export const run: Command = command({
     return exitCode;
   },
 });
+
+/** Only the named streams; what the others write goes to the log alone. */
+function attachedStreams(names: readonly string[]): RunStreams {
+  const wanted = names.map((name) => name.toLowerCase());
+  const unknown = wanted.find((name) => !['stdin', 'stdout', 'stderr'].includes(name));
+  if (unknown !== undefined)
+    throw new EngineError('InvalidArgument', `--attach ${unknown}: valid streams are stdin, stdout and stderr`);
+  const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });
+  return {
+    ...(!wanted.includes('stdin') && { stdin: 'none' }),
+    ...(!wanted.includes('stdout') && { stdout: nowhere() }),
+    ...(!wanted.includes('stderr') && { stderr: nowhere() }),
+  };
+}
