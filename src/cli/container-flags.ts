@@ -11,7 +11,9 @@ export const containerFlags = {
   capDrop: { kind: 'list', metavar: 'CAP', description: 'Drop a Linux capability' },
   cpuShares: { kind: 'number', short: 'c', min: 0, description: 'Weight against other containers' },
   cpus: { kind: 'decimal', min: 0, description: 'Number of processors, such as 1.5' },
+  blkioWeight: { kind: 'number', min: 0, max: 1000, description: 'Weight of its disk accesses, 10 to 1000' },
   cpusetCpus: { kind: 'string', metavar: '0-3,5', description: 'Processors that it may use' },
+  cpusetMems: { kind: 'string', metavar: '0-1', description: 'Memory nodes that it may use' },
   device: { kind: 'list', metavar: 'HOST[:CONTAINER[:rwm]]', description: 'Add a device of the host' },
   entrypoint: { kind: 'string', metavar: 'COMMAND', description: 'Replace the image’s ENTRYPOINT' },
   env: {
@@ -102,7 +104,13 @@ export async function settingsOf(
       'publishing ports needs a bridge network, which is not there yet; use --network host (docs/status.md)',
     );
   const memory = { memory: flags.memory, memoryReservation: flags.memoryReservation, memorySwap: flags.memorySwap };
-  const processors = { cpus: flags.cpus, cpuShares: flags.cpuShares, cpusetCpus: flags.cpusetCpus };
+  const processors = {
+    cpus: flags.cpus,
+    cpuShares: flags.cpuShares,
+    cpusetCpus: flags.cpusetCpus,
+    cpusetMems: flags.cpusetMems,
+    blkioWeight: flags.blkioWeight,
+  };
   const pids = flags.pidsLimit !== undefined && flags.pidsLimit > 0 ? flags.pidsLimit : undefined;
   return defined({
     name: flags.name,

@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts';
 
 /** What a container changed against its image; without the empty files and folders that were only made to mount something over. */
 export async function* containerChanges(engine: Engine, container: Container): AsyncGenerator<Change> {
-  const snapshots = await engine.snapshots();
+  const snapshots = await engine.snapshots(container.driver);
   const snapshot = await snapshots.open(container.snapshot);
   yield* withoutMade(snapshot.changes(), madePaths(container));
 }

@@ -164,7 +164,7 @@ async function openRoot(engine: Engine, name: string): Promise<{ readonly path: 
   const container = requireContainer(engine.root, name);
   const live = liveRootOf(container);
   if (live !== undefined) return { path: live, async [Symbol.asyncDispose]() {} };
-  const snapshot = await (await engine.snapshots()).open(container.snapshot);
+  const snapshot = await (await engine.snapshots(container.driver)).open(container.snapshot);
   const folder = await mkdtemp(join(tmpdir(), 'strata-cp-'));
   try {
     const mounted = await snapshot.mount(folder);

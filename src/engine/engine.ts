@@ -8,8 +8,8 @@ export interface Engine extends AsyncDisposable {
   readonly root: string;
   readonly options: EngineOptions;
   readonly store: Store;
-  /** Opened at the first call: reading images needs none. */
-  snapshots(): Promise<Snapshotter>;
+  /** Opened at the first call: reading images needs none. A container keeps the driver that it was made with: `driver` names another than the engine's. */
+  snapshots(driver?: string): Promise<Snapshotter>;
   /** Opened at the first call: what stays on this machine needs none. */
   registries(): Promise<Registries>;
 }
@@ -17,17 +17,16 @@ export interface Engine extends AsyncDisposable {
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = options.root ?? defaultRoot();
   const store = await openStore(root);
-  let snapshotter: Promise<Snapshotter> | undefined;
+  const snapshotters = new Map<string | undefined, Promise<Snapshotter>>();
   let registries: Promise<Registries> | undefined;
   return {
     root,
     options,
     store,
-    snapshots() {
-      snapshotter ??= import('../snapshot/index.ts').then(({ openSnapshotter }) =>
-        openSnapshotter({ root, ...(options.driver !== undefined && { driver: options.driver }) }),
-      );
-      return snapshotter;
+    snapshots(driver = options.driver) {
+      const opened = snapshotters.get(driver) ?? openDriver(root, driver);
+      snapshotters.set(driver, opened);
+      return opened;
     },
     registries() {
       registries ??= import('./registries.ts').then(({ Registries }) => Registries.open({ ...options, root }));
@@ -35,7 +34,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     },
     async [Symbol.asyncDispose]() {
       await (await registries)?.[Symbol.asyncDispose]();
-      await (await snapshotter?.catch(() => undefined))?.[Symbol.asyncDispose]();
+      for (const opened of snapshotters.values()) await (await opened.catch(() => undefined))?.[Symbol.asyncDispose]();
     },
   };
+}
+
+async function openDriver(root: string, driver: string | undefined): Promise<Snapshotter> {
+  const { openSnapshotter } = await import('../snapshot/index.ts');
+  return openSnapshotter({ root, ...(driver !== undefined && { driver }) });
 }

@@ -17,7 +17,7 @@ async function* packRunning({ state: { pid } }: Container): ByteStreamGenerator 
 }
 
 async function* packStopped(engine: Engine, container: Container): ByteStreamGenerator {
-  const snapshots = await engine.snapshots();
+  const snapshots = await engine.snapshots(container.driver);
   const snapshot = await snapshots.open(container.snapshot);
   const folder = await mkdtemp(join(tmpdir(), 'strata-export-'));
   try {

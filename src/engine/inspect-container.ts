@@ -10,7 +10,7 @@ export async function inspectContainer(
 ): Promise<object> {
   const { state, resources, security, restart } = container;
   const [path = '', ...args] = [...container.entrypoint, ...container.command];
-  const snapshots = await engine.snapshots();
+  const snapshots = await engine.snapshots(container.driver);
   const health = healthOf(container);
   const inFolder = (name: string): string => join(container.folder, name);
   return {

@@ -21,6 +21,6 @@ export async function removeContainer(
 }
 
 /** What the container changed. */
-export async function removeSnapshot(engine: Engine, { snapshot }: Container): Promise<void> {
-  await (await engine.snapshots()).remove(snapshot);
+export async function removeSnapshot(engine: Engine, { snapshot, driver }: Container): Promise<void> {
+  await (await engine.snapshots(driver)).remove(snapshot);
 }

@@ -19,7 +19,7 @@ export interface RunOptions {
  */
 export async function run(engine: Engine, container: Container, options: RunOptions = {}): Promise<RunResult> {
   if (container.tty) return runInTerminal(engine, container, options);
-  const snapshots = await engine.snapshots();
+  const snapshots = await engine.snapshots(container.driver);
   watchHealth(engine, container);
   try {
     return await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);

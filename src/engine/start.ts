@@ -47,7 +47,7 @@ async function startInBackground(
       'InvalidArgument',
       'a container in the background needs a program that looks after its end: give openEngine the option program',
     );
-  const snapshots = await engine.snapshots();
+  const snapshots = await engine.snapshots(container.driver);
   await startDetached(engine.root, container, await snapshots.open(container.snapshot), {
     ...progress,
     exitCommand: [...program, '--root', engine.root, '--storage-driver', container.driver, ...EXIT_VERB, container.id],

@@ -72,7 +72,7 @@ test('a driver that does not work says why, and which other does', async (t) => 
   breakOverlay(root);
   await assert.rejects(
     openSnapshotter({ root, driver: 'overlay' }),
-    /overlay does not work here: no such kernel.*--driver vfs/,
+    /overlay does not work here: no such kernel.*--storage-driver vfs/,
   );
 });
 

@@ -35,7 +35,7 @@ function chooseDriver(
   throw new EngineError(
     'Unavailable',
     `the storage driver ${chosen.name}${begun ? ', which this state folder was begun with,' : ''} does not work here: ` +
-      `${result?.why}${best ? `; ask for another one: --driver ${best}` : ''}`,
+      `${result?.why}${best ? `; ask for another one: --storage-driver ${best}` : ''}`,
   );
 }
 

@@ -3,14 +3,17 @@ import { type Command, command } from '../command.ts';
 import { containerFlags, parseRestart } from '../container-flags.ts';
 import { eachArgument } from '../each-argument.ts';
 
-const { cpuShares, cpus, cpusetCpus, memory, memoryReservation, memorySwap, pidsLimit } = containerFlags;
+const { blkioWeight, cpuShares, cpus, cpusetCpus, cpusetMems, memory, memoryReservation, memorySwap, pidsLimit } =
+  containerFlags;
 
 export const update: Command = command({
   args: 'CONTAINER [CONTAINER...]',
   flags: {
+    blkioWeight,
     cpuShares,
     cpus,
     cpusetCpus,
+    cpusetMems,
     memory,
     memoryReservation,
     memorySwap,
@@ -29,6 +32,8 @@ export const update: Command = command({
       cpuShares: flags.cpuShares,
       cpus: flags.cpus,
       cpusetCpus: flags.cpusetCpus,
+      cpusetMems: flags.cpusetMems,
+      blkioWeight: flags.blkioWeight,
       memory: flags.memory,
       memoryReservation: flags.memoryReservation,
       memorySwap: flags.memorySwap,
