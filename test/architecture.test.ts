@@ -126,3 +126,9 @@ test('every subpath that package.json exports is a folder with a door', () => {
     );
   }
 });
+
+test('layers are read by our own tar alone', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, '..', 'package.json'), 'utf8'));
+  const foreign = Object.keys(dependencies).filter((name) => /(^|[/-])tar($|-)/.test(name));
+  assert.deepEqual(foreign, []);
+});

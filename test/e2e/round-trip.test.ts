@@ -1,208 +1,185 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type RunningRegistry, setUser, startRegistry } from '../../src/registry/index.ts';
 import { describeTree } from '../contracts/describe-tree.ts';
-import { busyboxTar, Strata } from '../strata.ts';
-
-const isRoot = process.getuid?.() === 0;
-const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
-const needs = (...programs: string[]): string | false => {
-  if (!isRoot) return 'needs root';
-  const missing = programs.filter((program) => !has(program));
-  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : false;
-};
+import { needs, runPeer } from '../peers.ts';
+import { Lab, PODMAN_LIMITS } from './lab.ts';
+import { repeatLayers } from './tall-image.ts';
 
 /** Programs that nobody here wrote read what we write, and we what they write; digests agree both ways. */
 describe('images go round', { skip: needs('busybox'), concurrency: false }, () => {
-  let strata: Strata;
-  let registry: RunningRegistry;
-  let certificates: string;
-  const credentials = 'tester:a long password';
-
+  let lab: Lab;
   before(async () => {
-    strata = new Strata('strata-e2e-');
-    const folder = join(strata.folder, 'registry');
-    mkdirSync(folder);
-    await setUser(join(folder, 'htpasswd'), 'tester', 'a long password', { cost: 4 });
-    registry = await startRegistry({ folder, tls: 'auto', auth: { htpasswd: join(folder, 'htpasswd') } });
-    certificates = join(folder, 'tls');
-    const tar = busyboxTar(strata.folder) as string;
-    await strata.run('import', '--change', 'CMD ["/bin/sh"]', tar, 'base:1');
-    await strata.run('registry', 'trust', '--ca', join(certificates, 'ca.crt'), registry.host);
-    const login = await strata.try(['login', '--username', 'tester', '--password-stdin', registry.host], {
-      input: 'a long password',
-    });
-    assert.equal(login.code, 0, login.stderr);
+    lab = await Lab.open();
   });
+  after(() => lab?.[Symbol.asyncDispose]());
 
-  after(async () => {
-    await registry?.close();
-    await strata?.[Symbol.asyncDispose]();
-  });
-
-  const push = async (from: string, to: string): Promise<string> => {
-    await strata.run('tag', from, `${registry.host}/${to}`);
-    const output = await strata.run('push', `${registry.host}/${to}`);
-    return /digest: (sha256:[0-9a-f]{64})/.exec(output)?.[1] ?? assert.fail(output);
-  };
+  const inShell = (script: string): string[] => ['/bin/sh', '-c', script];
 
   test('run, diff, commit, push, remove, pull, run again', async () => {
-    await strata.run(
-      'run',
-      '--name',
-      'work',
-      '--network',
-      'none',
-      'base:1',
-      '/bin/sh',
-      '-c',
-      'echo hello > /etc/motd; mkdir -p /srv/www; rm /etc/group',
-    );
-    assert.deepEqual((await strata.run('diff', 'work')).trim().split('\n').sort(), [
-      'A /etc/motd',
-      'A /srv',
-      'A /srv/www',
-      'C /etc',
-      'D /etc/group',
-    ]);
+    const { strata } = lab;
+    const change = 'echo hello > /etc/motd; mkdir -p /srv/www; rm /etc/group';
+    await strata.run('run', '--name', 'work', '--network', 'none', 'base:1', ...inShell(change));
+    const changes = (await strata.run('diff', 'work')).trim().split('\n').sort();
+    assert.deepEqual(changes, ['A /etc/motd', 'A /srv', 'A /srv/www', 'C /etc', 'D /etc/group']);
     await strata.run('commit', '-m', 'a greeting', '-a', 'me', '-c', 'ENV GREETING=yes', 'work', 'app:1');
     await strata.run('rm', 'work');
-    const digest = await push('app:1', 'team/app:1');
-    assert.equal(await push('app:1', 'team/app:1'), digest, 'a second push names the same digest');
-    const id = (await strata.run('image', 'inspect', '--format', '{{.Id}}', 'app:1')).trim();
-    await strata.run('rmi', '--force', 'app:1', `${registry.host}/team/app:1`);
-    await strata.run('pull', '--quiet', `${registry.host}/team/app:1`);
+    const digest = await lab.push('app:1', 'team/app:1');
+    assert.equal(await lab.push('app:1', 'team/app:1'), digest, 'a second push names the same digest');
+    const id = await lab.field('app:1', '{{.Id}}');
+    const remote = `${lab.host}/team/app:1`;
+    await strata.run('rmi', '--force', 'app:1', remote);
+    await strata.run('pull', '--quiet', remote);
+    assert.equal(await lab.field(remote, '{{.Id}}'), id);
+    const look = inShell('cat /etc/motd; echo $GREETING; ls -d /srv/www; cat /etc/group 2>&1 || true');
     assert.equal(
-      (await strata.run('image', 'inspect', '--format', '{{.Id}}', `${registry.host}/team/app:1`)).trim(),
-      id,
+      await strata.run('run', '--rm', '--network', 'none', remote, ...look),
+      "hello\nyes\n/srv/www\ncat: can't open '/etc/group': No such file or directory\n",
     );
-    const output = await strata.run(
-      'run',
-      '--rm',
-      '--network',
-      'none',
-      `${registry.host}/team/app:1`,
-      '/bin/sh',
-      '-c',
-      'cat /etc/motd; echo $GREETING; ls /etc',
-    );
-    assert.equal(output, 'hello\nyes\nmotd\npasswd\n');
     assert.equal((await strata.run('fsck')).trim(), 'clean');
   });
 
-  test('skopeo reads our registry and our state folder, and we what it writes', { skip: needs('skopeo') }, async () => {
-    const digest = await push('base:1', 'skopeo/in:1');
-    const remote = `docker://${registry.host}/skopeo/in:1`;
-    const access = ['--creds', credentials, '--cert-dir', certificates];
-    assert.equal(
-      execFileSync('skopeo', ['inspect', ...access, '--format', '{{.Digest}}', remote], { encoding: 'utf8' }).trim(),
-      digest,
-    );
-    const layout = join(strata.folder, 'from-skopeo');
-    execFileSync('skopeo', [
-      'copy',
-      '--quiet',
-      '--src-creds',
-      credentials,
-      '--src-cert-dir',
-      certificates,
-      remote,
-      `oci:${layout}:x`,
-    ]);
-    execFileSync('skopeo', [
-      'copy',
-      '--quiet',
-      '--dest-creds',
-      credentials,
-      '--dest-cert-dir',
-      certificates,
-      `oci:${layout}:x`,
-      `docker://${registry.host}/skopeo/out:1`,
-    ]);
-    await strata.run('pull', '--quiet', `${registry.host}/skopeo/out:1`);
-    assert.match(await strata.run('images', '--digests', '--no-trunc'), new RegExp(digest));
-    const store = strata.env['STRATA_ROOT'];
-    const named = execFileSync('skopeo', ['inspect', '--raw', `oci:${store}:docker.io/library/base:1`], {
-      encoding: 'utf8',
-    });
-    assert.equal(JSON.parse(named).schemaVersion, 2);
+  test('skopeo reads our registry, and we what it writes there', { skip: needs('skopeo') }, async () => {
+    const digest = await lab.push('base:1', 'skopeo/in:1');
+    const remote = `docker://${lab.host}/skopeo/in:1`;
+    const seen = await runPeer('skopeo', 'inspect', ...lab.access(), '--format', '{{.Digest}}', remote);
+    assert.equal(seen.trim(), digest);
+    const layout = `oci:${join(lab.strata.folder, 'from-skopeo')}:x`;
+    await runPeer('skopeo', 'copy', '--quiet', ...lab.access('src-'), remote, layout);
+    const back = `${lab.host}/skopeo/out:1`;
+    await runPeer('skopeo', 'copy', '--quiet', ...lab.access('dest-'), layout, `docker://${back}`);
+    await lab.strata.run('pull', '--quiet', back);
+    const listed = await lab.strata.run('images', '--digests', '--no-trunc', `${lab.host}/skopeo/out`);
+    assert.ok(listed.includes(digest), listed);
+  });
+
+  test('skopeo and podman read our state folder as it stands', {
+    skip: needs('skopeo', 'podman', 'runc'),
+  }, async () => {
+    const stored = `oci:${lab.strataRoot}:docker.io/library/base:1`;
+    const config = JSON.parse(await runPeer('skopeo', 'inspect', '--config', stored));
+    assert.deepEqual(config.rootfs.diff_ids, JSON.parse(await lab.field('base:1', '{{json .RootFS.Layers}}')));
+    const layout = join(lab.strata.folder, 'from-state');
+    await runPeer('skopeo', 'copy', '--quiet', stored, `dir:${layout}`);
+    const id = (await lab.podman('pull', '--quiet', stored)).trim();
+    const output = await lab.podman('run', '--rm', '--network', 'none', ...PODMAN_LIMITS, id, '/bin/echo', 'read');
+    assert.equal(output, 'read\n');
+    await lab.podman('rmi', '--all', '--force');
   });
 
   test('podman pulls and runs what we pushed; we pull and run what it pushed', {
     skip: needs('podman', 'runc'),
   }, async () => {
-    await push('base:1', 'podman/in:1');
-    const storage = join(strata.folder, 'podman');
-    const podman = (...args: string[]): string =>
-      execFileSync(
-        'podman',
-        [
-          '--root',
-          join(storage, 'root'),
-          '--runroot',
-          join(storage, 'run'),
-          '--storage-driver',
-          'vfs',
-          '--cgroup-manager',
-          'cgroupfs',
-          '--runtime',
-          'runc',
-          '--events-backend',
-          'file',
-          ...args,
-        ],
-        { encoding: 'utf8' },
-      );
-    const access = ['--quiet', '--creds', credentials, '--cert-dir', certificates];
-    podman('pull', ...access, `${registry.host}/podman/in:1`);
-    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1000:1000'];
+    await lab.push('base:1', 'podman/in:1');
+    const [there, back] = [`${lab.host}/podman/in:1`, `${lab.host}/podman/out:1`];
+    await lab.podman('pull', '--quiet', ...lab.access(), there);
+    const echo = ['/bin/echo', 'from podman'];
     assert.equal(
-      podman('run', '--rm', '--network', 'none', ...limits, `${registry.host}/podman/in:1`, '/bin/echo', 'from podman'),
+      await lab.podman('run', '--rm', '--network', 'none', ...PODMAN_LIMITS, there, ...echo),
       'from podman\n',
     );
-    podman('push', ...access, `${registry.host}/podman/in:1`, `${registry.host}/podman/out:1`);
-    await strata.run('pull', '--quiet', `${registry.host}/podman/out:1`);
-    assert.equal(
-      await strata.run('run', '--rm', '--network', 'none', `${registry.host}/podman/out:1`, '/bin/echo', 'from strata'),
-      'from strata\n',
-    );
-    podman('rmi', '--all', '--force');
+    await lab.podman('push', '--quiet', ...lab.access(), there, back);
+    await lab.strata.run('pull', '--quiet', back);
+    assert.equal(await lab.field(back, '{{json .RootFS}}'), await lab.field('base:1', '{{json .RootFS}}'));
+    assert.equal(await lab.strata.run('run', '--rm', '--network', 'none', back, '/bin/echo', 'ours'), 'ours\n');
+    await lab.podman('rmi', '--all', '--force');
   });
 
-  test('umoci unpacks our store to the tree that we run', { skip: needs('umoci') }, async () => {
+  test('umoci and we unpack an image of many layers to equal trees', { skip: needs('umoci') }, async () => {
+    const { strata } = lab;
+    await manyLayers(lab, 12);
     const layout = join(strata.folder, 'for-umoci');
-    await strata.run('copy', '--quiet', 'store:base:1', `oci:${layout}:base`);
+    await strata.run('copy', '--quiet', 'store:tall:12', `oci:${layout}:tall`);
     const bundle = join(strata.folder, 'umoci-bundle');
-    execFileSync('umoci', ['unpack', '--image', `${layout}:base`, bundle], { stdio: 'ignore' });
-    await strata.run('create', '--name', 'tree', '--network', 'none', 'base:1');
+    await runPeer('umoci', 'unpack', '--image', `${layout}:tall`, bundle);
+
+    await strata.run('create', '--name', 'tree', '--network', 'none', 'tall:12');
     const exported = join(strata.folder, 'exported');
     mkdirSync(exported);
     const tar = join(strata.folder, 'exported.tar');
     await strata.run('export', '--output', tar, 'tree');
-    execFileSync('tar', ['-C', exported, '--xattrs', '--numeric-owner', '-xpf', tar]);
+    await runPeer('tar', '-C', exported, '--xattrs', '--xattrs-include=*', '--numeric-owner', '-xpf', tar);
     assert.deepEqual(describeTree(exported), describeTree(join(bundle, 'rootfs')));
     await strata.run('rm', 'tree');
   });
 
-  test('an archive goes through skopeo and comes back the same image', { skip: needs('skopeo') }, async () => {
-    const archive = join(strata.folder, 'saved.tar');
-    await strata.run('save', '--output', archive, 'base:1');
-    const second = join(strata.folder, 'second.tar');
-    execFileSync('skopeo', [
-      'copy',
-      '--quiet',
-      `docker-archive:${archive}:docker.io/library/base:1`,
-      `docker-archive:${second}:again:1`,
-    ]);
-    const loaded = await strata.run('load', '--input', second);
-    assert.match(loaded, /Loaded image: again:1/);
-    const [first, again] = await Promise.all(
-      ['base:1', 'again:1'].map((name) => strata.run('image', 'inspect', '--format', '{{json .RootFS.Layers}}', name)),
+  test('umoci reads our state folder as it stands', { skip: needs('umoci') }, async () => {
+    const named = await runPeer('umoci', 'ls', '--layout', lab.strataRoot);
+    assert.match(named, /^docker\.io\/library\/base:1$/m);
+  });
+
+  test('an image of 130 layers is made, pushed, pulled and run', async () => {
+    const { strata } = lab;
+    const tall = join(strata.folder, 'tall');
+    await manyLayers(lab, 12);
+    await strata.run('copy', '--quiet', 'store:tall:12', `oci:${tall}:tall`);
+    repeatLayers(tall, 130);
+    await strata.run('copy', '--quiet', `oci:${tall}:tall`, `docker://${lab.host}/tall:130`);
+    await strata.run('pull', '--quiet', `${lab.host}/tall:130`);
+    assert.equal(JSON.parse(await lab.field(`${lab.host}/tall:130`, '{{json .RootFS.Layers}}')).length, 130);
+    const output = await strata.run(
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      `${lab.host}/tall:130`,
+      '/bin/cat',
+      '/srv/last',
     );
-    assert.equal(again, first);
-    assert.ok(readFileSync(archive).length > 0);
+    assert.equal(output, 'layer 130\n');
+  });
+
+  test('an archive goes through skopeo and comes back the same image', { skip: needs('skopeo') }, async () => {
+    const [archive, second] = ['saved.tar', 'second.tar'].map((name) => join(lab.strata.folder, name));
+    await lab.strata.run('save', '--output', archive as string, 'base:1');
+    const from = `docker-archive:${archive}:docker.io/library/base:1`;
+    await runPeer('skopeo', 'copy', '--quiet', from, `docker-archive:${second}:again:1`);
+    assert.match(await lab.strata.run('load', '--input', second as string), /Loaded image: again:1/);
+    assert.equal(await lab.field('again:1', '{{json .RootFS}}'), await lab.field('base:1', '{{json .RootFS}}'));
+  });
+
+  test('podman loads two images of one archive, and we what it saves', { skip: needs('podman', 'runc') }, async () => {
+    await manyLayers(lab, 12);
+    for (const format of ['docker', 'oci'] as const) {
+      const archive = join(lab.strata.folder, `two-${format}.tar`);
+      await lab.strata.run('save', '--format', format, '--output', archive, 'base:1', 'tall:12');
+      const sizes = [archive].map((file) => runPeer('tar', '-tvf', file));
+      const blobs = (await Promise.all(sizes))
+        .join('')
+        .split('\n')
+        .filter((line) => Number(line.split(/\s+/)[2]) > 1e5);
+      assert.equal(blobs.length, 1, `the layer that both have is in the ${format} archive once`);
+    }
+    await lab.podman('load', '--quiet', '--input', join(lab.strata.folder, 'two-docker.tar'));
+    const names = await lab.podman('images', '--format', '{{.Repository}}:{{.Tag}}');
+    assert.deepEqual(names.trim().split('\n').sort(), ['docker.io/library/base:1', 'docker.io/library/tall:12']);
+    const back = join(lab.strata.folder, 'from-podman.tar');
+    await lab.podman('save', '--quiet', '--format', 'oci-archive', '--output', back, 'docker.io/library/tall:12');
+    const id = await lab.field('tall:12', '{{json .RootFS}}');
+    await lab.strata.run('rmi', '--force', 'tall:12');
+    await lab.strata.run('load', '--input', back);
+    assert.equal(await lab.field('tall:12', '{{json .RootFS}}'), id);
+    await lab.podman('rmi', '--all', '--force');
   });
 });
+
+/** An image `tall:COUNT` over `base:1`, a commit a layer; each adds, replaces, removes or makes opaque. */
+async function manyLayers({ strata }: Lab, count: number): Promise<void> {
+  if ((await strata.run('images', '--quiet', `tall:${count}`)) !== '') return;
+  const scripts = [
+    'mkdir -p /srv/d/e; echo one > /srv/d/e/f; ln /srv/d/e/f /srv/d/hard; ln -s e/f /srv/d/soft; chmod 4755 /srv/d/e/f',
+    'rm -r /srv/d; mkdir -m 1777 /srv/d; echo new > /srv/d/new; chown 12:34 /srv/d/new',
+    'mknod /srv/null c 1 3; mkfifo /srv/pipe; rm /bin/wget',
+    'echo more >> /srv/d/new; mv /srv/d/new /srv/d/moved; touch -d "2001-02-03 04:05:06" /srv/d/moved',
+  ];
+  let from = 'base:1';
+  for (let layer = 1; layer <= count; layer++) {
+    const script = `${scripts[layer % scripts.length]}; echo layer ${layer} > /srv/last`;
+    const to = layer === count ? `tall:${count}` : `tall:at-${layer}`;
+    await strata.run('run', '--name', 'step', '--network', 'none', from, '/bin/sh', '-c', `mkdir -p /srv; ${script}`);
+    await strata.run('commit', 'step', to);
+    await strata.run('rm', 'step');
+    from = to;
+  }
+}
