@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InputName } from './inputs.ts';
+import { DEBIAN_TAR, type InputName } from './inputs.ts';
 import { diskUse, type Lab } from './lab.ts';
 import { measure, run, type Sample, type Step } from './measure.ts';
 import type { Subject } from './subjects/subject.ts';
@@ -67,6 +67,17 @@ function commitOf(name: string, what: string, change: string): Bench {
   };
 }
 
+/** Pushes the trial's image where nothing of it is. */
+async function pushOf({ subject, lab, image }: Trial): Promise<Sample | undefined> {
+  if (!subject.push || !subject.tag || !subject.remove) return undefined;
+  await using registry = await lab.emptyRegistry();
+  const name = `${registry.address}/pushed/debian:1`;
+  await run(subject.tag(image, name));
+  const sample = await measure(subject.push(name), subject.daemons());
+  await run(subject.remove(name));
+  return sample;
+}
+
 /** Measures `step` with the image pulled. */
 async function withImage(
   { subject, image }: Trial,
@@ -88,17 +99,23 @@ export const BENCHES: readonly Bench[] = [
   {
     name: 'push-debian',
     input: 'debian',
-    what: 'push of a Debian base to a new repository',
-    round: (trial) =>
-      withImage(trial, async () => {
-        const { subject, lab, image, round } = trial;
-        if (!subject.push || !subject.tag) return undefined;
-        const name = `${lab.registry}/pushed-${subject.name}-${Date.now()}-${round}/debian:1`;
-        await run(subject.tag(image, name));
-        const sample = await measure(subject.push(name), subject.daemons());
-        await run((subject.remove as NonNullable<Subject['remove']>)(name));
-        return sample;
-      }),
+    what: 'push of a pulled Debian base to an empty registry',
+    round: (trial) => withImage(trial, () => pushOf(trial)),
+  },
+  {
+    name: 'push-made',
+    input: 'debian',
+    what: 'push of a Debian base made here from a tar, which is compressed now',
+    async round(trial) {
+      const { subject, image } = trial;
+      if (!subject.importTar || !subject.remove) return undefined;
+      await run(subject.importTar(DEBIAN_TAR, image));
+      try {
+        return await pushOf(trial);
+      } finally {
+        await run(subject.remove(image));
+      }
+    },
   },
   {
     name: 'run-nonet',

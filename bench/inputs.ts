@@ -9,6 +9,9 @@ import { strata } from './subjects/strata.ts';
 
 export type InputName = 'debian' | 'many' | 'big' | 'busybox';
 
+/** A root file system by debootstrap, as `npm run demo` makes it. */
+export const DEBIAN_TAR: string = join(CACHE, '../debian-minbase.tar');
+
 /** Packages whose trees make a layer each; about 100,000 files together. */
 const MANY: readonly (readonly string[])[] = [
   ['@mui/icons-material@5'],
@@ -46,7 +49,7 @@ export async function provide(lab: Lab, name: InputName): Promise<string> {
 
 const MAKE: Readonly<Record<InputName, () => Promise<string[]>>> = {
   async debian() {
-    const tar = join(CACHE, '../debian-minbase.tar');
+    const tar = DEBIAN_TAR;
     if (!existsSync(tar)) {
       const rootfs = join(CACHE, 'rootfs');
       rmSync(rootfs, { recursive: true, force: true });

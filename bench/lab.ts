@@ -13,6 +13,8 @@ export interface Lab extends AsyncDisposable {
   readonly folder: string;
   /** `127.0.0.1:PORT` of Debian's docker-registry, plain HTTP. */
   readonly registry: string;
+  /** Another registry, empty and at a port of its own: no subject remembers what it may have of old. */
+  emptyRegistry(): Promise<{ readonly address: string } & AsyncDisposable>;
 }
 
 export async function openLab(gigabytes = 40): Promise<Lab> {
@@ -29,7 +31,22 @@ export async function openLab(gigabytes = 40): Promise<Lab> {
   const { address, server } = await startRegistry(join(folder, 'registry'));
   undo.defer(() => server.stop());
   const held = undo.move();
-  return { folder, registry: address, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return {
+    folder,
+    registry: address,
+    async emptyRegistry() {
+      const place = join(folder, 'empty-registry');
+      const { address, server } = await startRegistry(place);
+      return {
+        address,
+        async [Symbol.asyncDispose]() {
+          await server.stop();
+          rmSync(place, { recursive: true });
+        },
+      };
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
 }
 
 function takeDown(folder: string, image: string): void {

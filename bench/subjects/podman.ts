@@ -33,6 +33,7 @@ export function podman(): Subject | undefined {
     daemons: () => [],
     pull: (image) => step('pull', '--quiet', '--tls-verify=false', image),
     push: (image) => step('push', '--quiet', '--tls-verify=false', image),
+    importTar: (file, image) => step('import', file, image),
     tag: (image, name) => step('tag', image, name),
     remove: (image) => step('rmi', '--force', image),
     run: (image, command) => step('run', '--rm', '--network', 'none', ...limits, image, ...command),

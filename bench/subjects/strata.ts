@@ -22,6 +22,7 @@ export function strata(driver?: string): Subject {
     daemons: () => [],
     pull: (image) => step('pull', '--quiet', image),
     push: (image) => step('push', '--quiet', image),
+    importTar: (file, image) => step('import', file, image),
     tag: (image, name) => step('tag', image, name),
     remove: (image) => step('rmi', '--force', image),
     run: (image, command) => step('run', '--rm', '--network', 'none', image, ...command),

@@ -11,6 +11,8 @@ export interface Subject {
   daemons(): readonly number[];
   pull?(image: string): Step;
   push?(image: string): Step;
+  /** Makes an image of the tar of a root file system. */
+  importTar?(file: string, image: string): Step;
   tag?(image: string, name: string): Step;
   /** Removes the image and all that it took. */
   remove?(image: string): Step;
