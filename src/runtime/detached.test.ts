@@ -156,7 +156,6 @@ describe('a detached container', { skip: cannotRun('conmon'), timeout: 120_000 }
     let first: ReturnType<typeof attachContainer> | undefined;
     await startDetached(machine.root, container, machine.snapshot(container), {
       exitCommand: machine.exitCommand(container),
-      leaveStdinOpen: true,
       beforeStart: async () => {
         first = attachContainer(machine.root, container, { stdin, stdout });
       },

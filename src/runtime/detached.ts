@@ -23,7 +23,7 @@ export interface DetachedOptions {
   /** How often the restart policy started it again; 0 for a start by hand. */
   readonly restarts?: number;
   readonly backoff?: number;
-  /** Keeps the container's stdin open when whoever is attached leaves; what is piped in by one command ends with it instead. */
+  /** Keeps the container's stdin open when whoever is attached leaves, as a terminal always is; what is piped in by one command ends with it instead. */
   readonly leaveStdinOpen?: boolean;
   /** Called between creation and start of the container's process: who attaches now misses nothing. */
   readonly beforeStart?: () => Promise<void>;
@@ -61,7 +61,7 @@ export async function startDetached(
     args: conmonCommand(root, container, runtime, {
       log,
       exitCommand: options.exitCommand,
-      leaveStdinOpen: options.leaveStdinOpen ?? !options.beforeStart,
+      leaveStdinOpen: container.tty || (options.leaveStdinOpen ?? !options.beforeStart),
     }),
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
     env: {
