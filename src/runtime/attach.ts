@@ -9,6 +9,9 @@ import { DetachKeys } from './detach-keys.ts';
 import { socketFolder } from './detached.ts';
 import { bundleOf } from './folders.ts';
 
+/** Milliseconds after which a terminal's size counts as final. */
+const SETTLED = 60;
+
 export interface AttachOptions {
   readonly stdin?: Readable | 'none';
   readonly stdout?: Writable;
@@ -101,9 +104,17 @@ function takeTerminal(container: Container, stdin: Readable | 'none', stdout: Wr
   const restore = (): void => {
     input?.setRawMode(false);
   };
-  const resize = (): void => {
-    if (output) resizeContainer(container, { rows: output.rows, columns: output.columns });
+  let again: NodeJS.Timeout | undefined;
+  const resize = (bigger = 0): void => {
+    if (!output) return;
+    resizeContainer(container, { rows: output.rows + bigger, columns: output.columns + bigger });
+    clearTimeout(again); // conmon takes the first of two sizes that it reads at once: the last is said once more when all is quiet
+    again = setTimeout(
+      () => resizeContainer(container, { rows: output.rows, columns: output.columns }),
+      SETTLED,
+    ).unref();
   };
+  const onResize = (): void => resize();
   const onSignal = (signal: NodeJS.Signals): void => {
     restore();
     process.off(signal, onSignal);
@@ -113,14 +124,15 @@ function takeTerminal(container: Container, stdin: Readable | 'none', stdout: Wr
   input?.setRawMode(true);
   process.on('exit', restore);
   for (const signal of ENDING) process.on(signal, onSignal);
-  output?.on('resize', resize);
-  resize();
+  output?.on('resize', onResize);
+  resize(container.state.status === 'running' ? 1 : 0); // a shell shows its prompt to who comes back only where the size changes
   return {
     [Symbol.dispose]() {
       restore();
       process.off('exit', restore);
       for (const signal of ENDING) process.off(signal, onSignal);
-      output?.off('resize', resize);
+      output?.off('resize', onResize);
+      clearTimeout(again);
     },
   };
 }

@@ -167,7 +167,13 @@ describe('a detached container', { skip: cannotRun('conmon'), timeout: 120_000 }
     assert.equal(await first?.ended, 'detached');
     assert.equal(now(container).state.status, 'running');
     const again = new PassThrough();
-    const second = attachContainer(machine.root, now(container), { stdin: again, stdout });
+    const screen = Object.assign(new PassThrough(), { isTTY: true, rows: 40, columns: 100 });
+    screen.on('data', (chunk: Buffer) => {
+      seen += chunk.toString();
+    });
+    const second = attachContainer(machine.root, now(container), { stdin: again, stdout: screen });
+    again.write('sleep 0.2; echo now $(stty size)\n');
+    await until(() => (seen.includes('now 40 100') ? true : undefined));
     again.write('exit 5\n');
     assert.equal(await second.ended, 'exited');
     assert.equal(await waitContainer(machine.root, container), 5);
