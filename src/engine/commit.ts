@@ -1,7 +1,14 @@
 import { applyChanges, commitImage, type Image, requireImage } from '../image/index.ts';
 import { packLayer } from '../layer/index.ts';
 import { type ContainerConfig, formatReference, parseReference, withDefaultTag } from '../oci/index.ts';
-import { type Container, isActive, pauseContainer, requireContainer, unpauseContainer } from '../runtime/index.ts';
+import {
+  type Container,
+  getContainer,
+  isActive,
+  pauseContainer,
+  requireContainer,
+  unpauseContainer,
+} from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import { containerChanges } from './container-changes.ts';
 import type { Engine } from './engine.ts';
@@ -78,7 +85,20 @@ function configOf(container: Container, base: ContainerConfig): ContainerConfig 
 async function freeze(engine: Engine, container: Container): Promise<AsyncDisposable | undefined> {
   if (!isActive(container) || container.state.status === 'paused') return undefined;
   await pauseContainer(engine.root, container);
-  return { [Symbol.asyncDispose]: () => unpauseContainer(engine.root, container) };
+  return {
+    async [Symbol.asyncDispose]() {
+      try {
+        await unpauseContainer(engine.root, container);
+      } catch (error) {
+        // Ended, removed or let go by somebody else meanwhile: there is nothing left to thaw, and the image is as good.
+        if (statusOf(engine, container) === 'paused') throw error;
+      }
+    },
+  };
+}
+
+function statusOf({ root }: Engine, { id }: Container): string | undefined {
+  return getContainer(root, id)?.state.status;
 }
 
 /** The same items, or undefined where there is none. */

@@ -1,4 +1,5 @@
 import { type Container, removeContainer as remove, requireContainer } from '../runtime/index.ts';
+import { hasCode } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 
 export interface RemoveContainerOptions {
@@ -23,4 +24,11 @@ export async function removeContainer(
 /** What the container changed. */
 export async function removeSnapshot(engine: Engine, { snapshot, driver }: Container): Promise<void> {
   await (await engine.snapshots(driver)).remove(snapshot);
+}
+
+/** After a start that failed: what would go with its run goes without one. A Conflict tells of somebody else's start, whose it stays. */
+export async function removeUnstarted(engine: Engine, container: Container, failure: unknown): Promise<void> {
+  if (!container.autoRemove || hasCode(failure, 'Conflict')) return;
+  await remove(engine.root, container);
+  await removeSnapshot(engine, container);
 }

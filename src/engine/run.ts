@@ -1,7 +1,7 @@
 import { type Container, type RunResult, type RunStreams, runForeground, StartError } from '../runtime/index.ts';
 import { attach } from './attach.ts';
 import type { Engine } from './engine.ts';
-import { removeSnapshot } from './remove-container.ts';
+import { removeSnapshot, removeUnstarted } from './remove-container.ts';
 import { start, watchHealth } from './start.ts';
 
 export interface RunOptions {
@@ -21,11 +21,15 @@ export async function run(engine: Engine, container: Container, options: RunOpti
   if (container.tty) return runInTerminal(engine, container, options);
   const snapshots = await engine.snapshots(container.driver);
   watchHealth(engine, container);
+  let result: RunResult;
   try {
-    return await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);
-  } finally {
-    if (container.autoRemove) await removeSnapshot(engine, container);
+    result = await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);
+  } catch (error) {
+    await removeUnstarted(engine, container, error);
+    throw error;
   }
+  if (container.autoRemove) await removeSnapshot(engine, container);
+  return result;
 }
 
 async function runInTerminal(
@@ -47,7 +51,6 @@ async function runInTerminal(
     });
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    if (container.autoRemove) await removeSnapshot(engine, container);
     return { exitCode: error.exitCode, error: error.message };
   }
   return { exitCode: (await attached) ?? 0 };

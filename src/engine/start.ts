@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { type Container, containerExited, healthPlan, requireContainer, startDetached } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Engine } from './engine.ts';
-import { removeSnapshot } from './remove-container.ts';
+import { removeSnapshot, removeUnstarted } from './remove-container.ts';
 
 /** The hidden verb that conmon runs at a container's end; the container's id follows. */
 const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
@@ -48,9 +48,14 @@ async function startInBackground(
       'a container in the background needs a program that looks after its end: give openEngine the option program',
     );
   const snapshots = await engine.snapshots(container.driver);
-  await startDetached(engine.root, container, await snapshots.open(container.snapshot), {
-    ...progress,
-    exitCommand: [...program, '--root', engine.root, '--storage-driver', container.driver, ...EXIT_VERB, container.id],
-  });
+  const exitCommand = [...program, '--root', engine.root, '--storage-driver', container.driver];
+  exitCommand.push(...EXIT_VERB, container.id);
+  try {
+    const snapshot = await snapshots.open(container.snapshot);
+    await startDetached(engine.root, container, snapshot, { ...progress, exitCommand });
+  } catch (error) {
+    await removeUnstarted(engine, container, error);
+    throw error;
+  }
   watchHealth(engine, container);
 }

@@ -34,8 +34,9 @@ export class StartError extends EngineError {
   readonly exitCode: number;
 
   constructor(message: string) {
-    super('InvalidArgument', message);
-    this.exitCode = startFailureCode(message);
+    const exitCode = startFailureCode(message);
+    super('InvalidArgument', message, { details: { exitCode } });
+    this.exitCode = exitCode;
   }
 }
 

@@ -131,10 +131,25 @@ function sourceOf(mount: PlacedMount & { type: 'bind' | 'volume' }): Stats {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats) return stats;
   if (mount.type === 'bind' && mount.createSource) {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeFolders(path);
     return statSync(path);
   }
   throw new EngineError('InvalidArgument', `no such file or directory on this machine to mount: ${path}`);
+}
+
+/** With its parents, one by one: Node's recursive mkdir never ends below /proc, which says ENOENT to it (Node 24). */
+function makeFolders(path: string): void {
+  const parts = path.split('/').filter((part) => part !== '');
+  for (let count = 1; count <= parts.length; count++) {
+    const folder = `/${parts.slice(0, count).join('/')}`;
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+    try {
+      mkdirSync(folder, { mode: 0o755 });
+    } catch (cause) {
+      if (isErrno(cause, 'EEXIST') && statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+      throw new EngineError('InvalidArgument', `can't make ${folder} on this machine to mount it`, { cause });
+    }
+  }
 }
 
 function hostPathOf(mount: PlacedMount & { type: 'bind' | 'volume' }): string {

@@ -41,7 +41,9 @@ export function createVolume(
   const existing = getVolume(root, chosen);
   if (existing) return existing;
   const aside = join(root, 'volumes', `.new-${randomBytes(6).toString('hex')}`);
-  mkdirSync(join(aside, '_data'), { recursive: true, mode: 0o755 });
+  // Mode 0700 above what is mounted: a set-user-ID program in a volume must be out of reach for the machine's users (CVE-2021-41091).
+  mkdirSync(aside, { recursive: true, mode: 0o700 });
+  mkdirSync(join(aside, '_data'), { mode: 0o755 });
   const record: VolumeRecord = { name: chosen, created: new Date().toISOString(), labels, options, anonymous };
   replaceRecord(join(aside, 'volume.json'), record);
   try {
