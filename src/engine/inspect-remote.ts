@@ -1,9 +1,11 @@
+import { type ConfigInspection, inspectConfig } from '../image/index.ts';
 import {
   type Descriptor,
+  type Digest,
   digestOf,
+  familiarReference,
   formatPlatform,
   hostPlatform,
-  type ImageConfig,
   type Manifest,
   type Platform,
   parseImageConfig,
@@ -15,23 +17,28 @@ import {
 import { EngineError, readAll } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 
-/** What a registry's image says of itself, without storing any of it. */
-export interface RemoteInspection {
-  readonly Name: string;
-  readonly Digest: string;
-  readonly Platforms: readonly string[];
-  readonly Manifest: Manifest;
-  readonly Config: ImageConfig;
+/** What a registry's image says of itself, as {@link ImageInspection} says it of ours. */
+export interface RemoteInspection extends ConfigInspection {
+  readonly Id: Digest;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
   /** Compressed bytes of all its layers. */
   readonly Size: number;
+  /** What the name means: a manifest or an index. */
+  readonly Descriptor: Descriptor;
+  /** What an index offers. */
+  readonly Platforms: readonly string[];
+  readonly Manifest: Manifest;
 }
 
+/** Asks a registry for all that {@link RemoteInspection} has, and stores none of it. */
 export async function inspectRemote(
   engine: Engine,
   text: string,
   { platform, signal }: { platform?: Platform; signal?: AbortSignal } = {},
 ): Promise<RemoteInspection> {
-  const source = (await engine.registries()).place(withDefaultTag(parseReference(text)));
+  const reference = withDefaultTag(parseReference(text));
+  const source = (await engine.registries()).place(reference);
   const top = await source.resolve();
   const document = parseManifest(top.bytes, top.descriptor.mediaType);
   const offered = document.kind === 'index' ? document.index.manifests : [];
@@ -54,14 +61,17 @@ export async function inspectRemote(
   });
   if (digestOf(bytes) !== manifest.config.digest)
     throw new EngineError('DataLoss', `${text}: its config came with other bytes than its digest says`);
+  const { registry, repository, tag } = reference;
   return {
-    Name: source.name,
-    Digest: top.descriptor.digest,
+    Id: manifest.config.digest,
+    RepoTags: tag === undefined ? [] : [familiarReference({ registry, repository, tag })],
+    RepoDigests: [familiarReference({ registry, repository, digest: top.descriptor.digest })],
+    ...inspectConfig(parseImageConfig(bytes)),
+    Size: manifest.layers.reduce((sum, { size }) => sum + size, 0),
+    Descriptor: top.descriptor,
     Platforms: offered.flatMap(({ platform }) =>
       platform && platform.os !== 'unknown' ? [formatPlatform(platform)] : [],
     ),
     Manifest: manifest,
-    Config: parseImageConfig(bytes),
-    Size: manifest.layers.reduce((sum, { size }) => sum + size, 0),
   };
 }

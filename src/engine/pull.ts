@@ -71,14 +71,16 @@ async function pullImage(
       },
     });
     await unpacking?.done();
+    const image = await readImage(store.content, copied.target, platform);
+    // Who asks for a platform means its image by the name, also where the index's image for this host is here too.
+    const target = platform && !options.allPlatforms ? image.manifestDescriptor : copied.target;
     if (options.named !== false) {
       const { registry, repository } = reference;
-      const source = formatReference({ registry, repository, digest: copied.target.digest });
-      await store.images.set(name, copied.target, { source });
+      const source = formatReference({ registry, repository, digest: target.digest });
+      await store.images.set(name, target, { source });
     }
     imageEvent(engine, 'pull', familiarReference(reference));
-    const image = await readImage(store.content, copied.target, platform);
-    return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== copied.target.digest, image };
+    return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== target.digest, image };
   } finally {
     await unpacking?.settle();
   }

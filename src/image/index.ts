@@ -3,6 +3,6 @@ export { applyChanges, mergeEnv } from './config-changes.ts';
 export { type FoundImage, familiarName, findImage, repoDigests, repositoryOf, requireImage } from './find.ts';
 export { type HistoryStep, historyOf } from './history.ts';
 export { type Image, platformOf, readImage, readRecord } from './image.ts';
-export { type ImageInspection, inspectImage } from './inspect.ts';
+export { type ConfigInspection, type ImageInspection, inspectConfig, inspectImage } from './inspect.ts';
 export { imageSize, layerSize } from './size.ts';
 export { startUnpacking, type Unpacking, type UnpackOptions, unpackImage } from './unpack.ts';

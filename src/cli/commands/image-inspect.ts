@@ -1,6 +1,7 @@
 import { inspectImage, readImage, requireImage } from '../../image/index.ts';
 import { formatPlatform, parsePlatform } from '../../oci/index.ts';
 import { type Command, command } from '../command.ts';
+import { eachArgument } from '../each-argument.ts';
 import { formatObjects } from '../format.ts';
 
 export const imageInspect: Command = command({
@@ -12,15 +13,16 @@ export const imageInspect: Command = command({
     remote: { kind: 'boolean', description: 'Ask the registry instead of the store' },
   },
   complete: ['image'],
-  async run({ args, flags, print, signal, engine }) {
+  async run(context) {
+    const { flags, print, signal, engine } = context;
     const opened = await engine();
     const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
     const shown: object[] = [];
-    for (const text of args) {
+    const code = await eachArgument(context, async (text) => {
       if (flags.remote) {
         const { inspectRemote } = await import('../../engine/index.ts');
         shown.push(await inspectRemote(opened, text, { signal, ...(platform && { platform }) }));
-        continue;
+        return;
       }
       const { image, record } = await requireImage(opened.store, text);
       const chosen =
@@ -28,7 +30,9 @@ export const imageInspect: Command = command({
           ? await readImage(opened.store.content, record.descriptor, platform)
           : image;
       shown.push(await inspectImage(opened.store, chosen, (await opened.snapshots()).driver));
-    }
-    print(flags.format === undefined ? JSON.stringify(shown, undefined, 4) : formatObjects(shown, flags.format));
+    });
+    if (flags.format === undefined) print(JSON.stringify(shown, undefined, 4));
+    else if (shown.length > 0) print(formatObjects(shown, flags.format));
+    return code;
   },
 });
