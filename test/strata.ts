@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const ENTRY = join(import.meta.dirname, '../src/cli/strata.ts');
+export const ENTRY: string = join(import.meta.dirname, '../src/cli/strata.ts');
 
 export interface Outcome {
   readonly code: number | null;

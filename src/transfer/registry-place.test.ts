@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import test from 'node:test';
+import { startDistribution } from '../../test/distribution.ts';
 import { startFakeRegistry } from '../client/fake-registry.ts';
 import { registryClient } from '../client/index.ts';
 import {
@@ -130,36 +127,6 @@ test('foreign layers are not pushed, and a digest is not a name to push to', asy
     (error) => hasCode(error, 'Internal'),
   );
 });
-
-/** Debian's docker-registry on loopback, its storage in a temporary folder. */
-async function startDistribution(): Promise<{ host: string } & AsyncDisposable> {
-  const folder = mkdtempSync(join(tmpdir(), 'strata-distribution-'));
-  const config = join(folder, 'config.yml');
-  writeFileSync(
-    config,
-    `version: 0.1\nlog: {level: info, formatter: text}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:0'}\n`,
-  );
-  const child: ChildProcess = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const closed = new Promise((resolve) => child.once('close', resolve));
-  const port = await new Promise<string>((resolve, reject) => {
-    closed.then(() => reject(new Error('docker-registry ended early')), reject);
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream)
-        createInterface(stream).on('line', (line) => {
-          const found = /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-          if (found) resolve(found);
-        });
-    }
-  });
-  return {
-    host: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await closed;
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
 
 /** Passes connections on to `port`, cutting each of the first `cuts` after so many bytes in one direction. */
 async function startCutter(
