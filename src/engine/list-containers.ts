@@ -1,4 +1,5 @@
 import { type Container, listContainers } from '../runtime/index.ts';
+import { isErrno } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 import { reap } from './lifecycle.ts';
 
@@ -12,7 +13,12 @@ export async function listAllContainers(
   engine: Engine,
   { size = false }: { size?: boolean } = {},
 ): Promise<ListedContainer[]> {
-  await reap(engine);
+  try {
+    await reap(engine);
+  } catch (error) {
+    // What ended is listed as ended all the same: on a full disk above all one must see what there is to remove.
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES')) throw error;
+  }
   const containers = await listContainers(engine.root);
   if (!size) return containers;
   const snapshots = await engine.snapshots();

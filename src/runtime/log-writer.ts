@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { isErrno } from '../std/index.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
 
@@ -45,7 +46,12 @@ export class LogWriter implements Disposable {
   }
 
   #append(data: Buffer): void {
-    for (let at = 0; at < data.length; ) at += writeSync(this.#file, data, at);
+    try {
+      for (let at = 0; at < data.length; ) at += writeSync(this.#file, data, at);
+    } catch (error) {
+      // A full disk takes the log, not the container and whoever waits for it; once there is space again it goes on.
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO')) throw error;
+    }
   }
 }
 

@@ -28,8 +28,10 @@ export interface LogOptions {
 }
 
 const CHUNK = 64 << 10;
+/** What has no end of line after so many bytes is given in pieces: nobody's memory holds a line that never ends. */
+const LONGEST = 64 << 10;
 
-/** What a container wrote, oldest first; parts of one line come as one. */
+/** What a container wrote, oldest first; parts of one line come as one, but for lines beyond all measure. */
 export async function* readLogs({ folder, id }: Container, options: LogOptions = {}): AsyncGenerator<LogLine, void> {
   const {
     since = 0,
@@ -71,7 +73,7 @@ export async function* readLogs({ folder, id }: Container, options: LogOptions =
 
 class LogReader implements AsyncDisposable {
   readonly #file: Awaited<ReturnType<typeof open>>;
-  readonly #partial = new Map<OutputStream, { time: string; parts: Buffer[] }>();
+  readonly #partial = new Map<OutputStream, { time: string; parts: Buffer[]; size: number }>();
   #offset = 0;
   #rest: Buffer = Buffer.alloc(0);
 
@@ -119,15 +121,20 @@ class LogReader implements AsyncDisposable {
     const stream = line.toString('latin1', first + 1, second);
     if (first < 0 || second < 0 || third < 0 || (stream !== 'stdout' && stream !== 'stderr')) return undefined;
     const text = Buffer.from(line.subarray(third + 1));
-    const partial = this.#partial.get(stream);
-    const time = partial?.time ?? line.toString('latin1', 0, first);
-    const parts = [...(partial?.parts ?? []), text];
-    if (line[second + 1] === 80 /* P */) {
-      this.#partial.set(stream, { time, parts });
+    const partial = this.#partial.get(stream) ?? { time: line.toString('latin1', 0, first), parts: [], size: 0 };
+    partial.parts.push(text);
+    partial.size += text.length;
+    const ends = line[second + 1] !== 80; /* P */
+    if (!ends && partial.size < LONGEST) {
+      this.#partial.set(stream, partial);
       return undefined;
     }
     this.#partial.delete(stream);
-    return { stream, time, data: Buffer.concat([...parts, Buffer.of(10)]) };
+    return {
+      stream,
+      time: partial.time,
+      data: Buffer.concat(ends ? [...partial.parts, Buffer.of(10)] : partial.parts),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
