@@ -1,4 +1,5 @@
-import { type Container, isActive, listContainers, removeContainer } from '../runtime/index.ts';
+import { type Container, isActive, isStarting, listContainers, removeContainer } from '../runtime/index.ts';
+import { hasCode } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 import { reap } from './lifecycle.ts';
 import { removeSnapshot } from './remove-container.ts';
@@ -19,10 +20,17 @@ export async function pruneContainers(
   let bytes = 0;
   for (const container of await listContainers(engine.root)) {
     signal?.throwIfAborted();
-    if (isActive(container) || container.state.status === 'restarting' || !filter(container)) continue;
-    bytes += (await snapshots.usage(container.snapshot).catch(() => ({ bytes: 0 }))).bytes;
-    await removeContainer(engine.root, container);
+    if (isActive(container) || isStarting(container) || container.state.status === 'restarting') continue;
+    if (!filter(container)) continue;
+    const usage = await snapshots.usage(container.snapshot).catch(() => ({ bytes: 0 }));
+    try {
+      await removeContainer(engine.root, container);
+    } catch (error) {
+      if (hasCode(error, 'Conflict')) continue; // started meanwhile
+      throw error;
+    }
     await removeSnapshot(engine, container);
+    bytes += usage.bytes;
     deleted.push(container.id);
   }
   await removeOrphans(engine);

@@ -1,4 +1,4 @@
-import { familiarName, type Image, requireImage } from '../image/index.ts';
+import { familiarName, type Image, readRecord, requireImage } from '../image/index.ts';
 import { type Digest, parseReference } from '../oci/index.ts';
 import { EngineError } from '../std/index.ts';
 import { freeUnreferenced, type ImageRecord } from '../store/index.ts';
@@ -57,7 +57,9 @@ export async function removeImage(
 }
 
 async function refuseWhereUsed(engine: Engine, image: Image, text: string, force: boolean): Promise<void> {
-  for (const container of await containersOf(engine, image.id)) {
+  const containers = await containersOf(engine, image.id);
+  if (containers.length === 0 || (await isElsewhere(engine, image))) return;
+  for (const container of containers) {
     if (container.running)
       throw new EngineError(
         'Conflict',
@@ -69,6 +71,16 @@ async function refuseWhereUsed(engine: Engine, image: Image, text: string, force
         `image ${text} is used by the stopped container ${container.name}; remove that first, or use --force`,
       );
   }
+}
+
+/** Whether another manifest has the same image, as what was made here and what was pulled back have: the name is not its last then. */
+async function isElsewhere({ store }: Engine, { id, target }: Image): Promise<boolean> {
+  for (const record of await store.images.list()) {
+    if (record.descriptor.digest === target.digest) continue;
+    const other = await readRecord(store.content, record).catch(() => undefined); // a broken one keeps nothing
+    if (other?.id === id) return true;
+  }
+  return false;
 }
 
 function repositoryOf(name: string): string {

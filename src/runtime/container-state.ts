@@ -45,6 +45,11 @@ export function isUnfinished({ folder, id }: { folder: string; id: string }): bo
   return claims && stateOf(folder, id).status === 'exited';
 }
 
+/** Whether the command that made this container is about to start it. */
+export function isStarting({ state: { status, watcher } }: Container): boolean {
+  return status === 'created' && watcher !== undefined && isAlive(watcher);
+}
+
 export function containerFrom(record: ContainerRecord, folder: string): Container {
   return { ...record, folder, state: stateOf(folder, record.id) };
 }

@@ -27,7 +27,7 @@ export interface ContainerState {
   readonly startTime?: string;
   /** The process in whose mount namespace the root file system is mounted: conmon, or the runtime of a foreground run. */
   readonly holder?: ProcessIdentity;
-  /** The command that runs it in the foreground and records its end. */
+  /** The command that runs it in the foreground and records its end; before that, the one that made it to start it. */
   readonly watcher?: ProcessIdentity;
   /** Whether conmon watches it; else the command that runs it does. */
   readonly monitored: boolean;

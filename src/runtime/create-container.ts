@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, syncFolder, writeFileAtomic } from '../std/index.ts';
-import type { Container, ContainerRecord } from './container.ts';
+import type { Container, ContainerRecord, ProcessIdentity } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import { claimName, releaseName } from './container-names.ts';
 import { CREATED, containerFrom } from './container-state.ts';
@@ -10,6 +10,7 @@ import { containerFolder, containersFolder, rootfsOf } from './folders.ts';
 import { mergeOptions } from './merge-options.ts';
 import { hostsFile, resolvConf } from './network-files.ts';
 import type { CreateOptions } from './options.ts';
+import { identify } from './process-identity.ts';
 
 /** 64 hexadecimal digits, as docker's. */
 export function newContainerID(): string {
@@ -31,7 +32,7 @@ export async function createContainer(root: string, options: CreateOptions): Pro
   try {
     name = claimName(root, id, options.name);
     const record: ContainerRecord = { ...merged, id, name };
-    await writeFiles(aside, record);
+    await writeFiles(aside, record, options.starting ? identify(process.pid) : undefined);
     renameSync(aside, folder);
     if (!record.autoRemove) await syncFolder(containersFolder(root));
     containerEvent(root, record, 'create');
@@ -43,12 +44,14 @@ export async function createContainer(root: string, options: CreateOptions): Pro
   }
 }
 
-async function writeFiles(folder: string, record: ContainerRecord): Promise<void> {
+async function writeFiles(folder: string, record: ContainerRecord, watcher?: ProcessIdentity): Promise<void> {
   const config = `${JSON.stringify(record)}\n`;
   // What goes with its run need not survive the machine.
   if (record.autoRemove) writeFileSync(join(folder, 'config.json'), config, { mode: 0o600 });
   else await writeFileAtomic(join(folder, 'config.json'), config);
-  writeFileSync(join(folder, 'state.json'), `${JSON.stringify(CREATED)}\n`, { mode: 0o600 });
+  writeFileSync(join(folder, 'state.json'), `${JSON.stringify({ ...CREATED, ...(watcher && { watcher }) })}\n`, {
+    mode: 0o600,
+  });
   writeFileSync(join(folder, 'hostname'), `${record.hostname}\n`, { mode: 0o644 });
   writeFileSync(join(folder, 'hosts'), hostsFile(record), { mode: 0o644 });
   writeFileSync(join(folder, 'resolv.conf'), resolvConf(), { mode: 0o644 });

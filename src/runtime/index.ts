@@ -10,6 +10,7 @@ export {
 } from './container.ts';
 export { containerEvent } from './container-event.ts';
 export { containerExited, type ExitActions } from './container-exit.ts';
+export { isStarting } from './container-state.ts';
 export {
   killContainer,
   pauseContainer,

@@ -90,6 +90,8 @@ export interface CreateOptions {
   /** From {@link newContainerID}, where the caller needs it beforehand. */
   readonly id?: string;
   readonly name?: string;
+  /** This process starts it at once: until then it is not for a prune, unless the process is gone. */
+  readonly starting?: boolean;
   readonly image: {
     /** The reference as it was typed. */
     readonly name: string;

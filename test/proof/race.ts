@@ -40,5 +40,7 @@ export const race: Proof = {
       assert.equal(check.code, 0, `round ${round}: fsck\n${check.stdout}${check.stderr}`);
       if ((round + 1) % 10 === 0) log(`  ${round + 1} rounds`);
     }
+    assert.equal(await strata.run('ps', '--all', '--quiet'), '', 'no container is left');
+    assert.match(await strata.run('run', '--rm', '--network', 'none', 'kept:1', '/bin/echo', 'alive'), /alive/);
   },
 };

@@ -47,7 +47,7 @@ export const run: Command = command({
       ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
       follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
     });
-    const container = await create(opened, image, settings);
+    const container = await create(opened, image, { ...settings, starting: true });
     if (flags.cidfile !== undefined) await (await import('../cid-file.ts')).writeCidFile(flags.cidfile, container.id);
     if (flags.detach) {
       await start(opened, container.id);
