@@ -5,7 +5,7 @@ import { decompress } from '../compression/index.ts';
 import { applyChanges, commitImage, type Image, unpackImage } from '../image/index.ts';
 import { packTree } from '../layer/index.ts';
 import { formatReference, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
-import { type ByteStream, EngineError, errorMessage, isErrno, type Job, startJob } from '../std/index.ts';
+import { type ByteStream, counted, EngineError, errorMessage, isErrno, type Job, startJob } from '../std/index.ts';
 import { tarParser } from '../tar/index.ts';
 import type { Engine } from './engine.ts';
 import { imageEvent } from './image-event.ts';
@@ -81,15 +81,6 @@ async function fetchTar(url: string, signal: AbortSignal): Promise<ByteStream> {
       `cannot get ${url}: the server answers ${answer.status}`,
     );
   return answer.body;
-}
-
-async function* counted(stream: ByteStream, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of stream) {
-    bytes += chunk.length;
-    report(bytes);
-    yield chunk;
-  }
 }
 
 /** Refuses what is no tar before it becomes a layer. */

@@ -24,5 +24,6 @@ export { check, cString, errnoError, lastErrno, loadKoffi, native } from './libc
 export { type LockMode, lockFile, tryFlock } from './lock.ts';
 export { MountFlag, mount, mountNew, unmount } from './mount.ts';
 export { CloneFlag, changeRoot, setNamespace, unshare } from './namespace.ts';
+export { startTimeOf } from './process.ts';
 export { connectSeqpacket, makePipe, pollReadable, shutdownSocket } from './socket.ts';
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, setXattrFd } from './xattr.ts';

@@ -86,6 +86,7 @@ export async function startDetached(
   try {
     await deleteFromRuntime(root, container.id); // what a kill left of an earlier run
     await prepareBundle(root, container, runtime, launched.rootfs);
+    launched.leaveRootfs();
     const pid = await create(launched, container, log);
     const [init, holder] = [identify(pid), identify(Number(readText(conmonPid(container))))];
     await options.beforeStart?.();

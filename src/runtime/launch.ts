@@ -25,6 +25,11 @@ export interface Launch extends Disposable {
   readonly child: ChildProcess;
   /** Descriptor of the mounted root file system. */
   readonly rootfs: number;
+  /**
+   * Closes {@link rootfs}; comes before the container runs. Whoever holds the last reference to a mount namespace takes it down in his own
+   * close(2), which waits tens of milliseconds for the kernel: at the container's end that must not be us.
+   */
+  leaveRootfs(): void;
   /** Lets it go on to its next step. */
   proceed(): void;
   /** Ends it instead. */
@@ -82,9 +87,15 @@ export async function launch(
   const talk = child.stdio[TALK] as Duplex;
   await heard(child, talk, container);
   const rootfs = openSync(`/proc/${child.pid}/root${target}`, O_PATH | constants.O_DIRECTORY);
+  let held = true;
+  const leaveRootfs = (): void => {
+    if (held) closeSync(rootfs);
+    held = false;
+  };
   return {
     child,
     rootfs,
+    leaveRootfs,
     proceed() {
       talk.write('go\n');
     },
@@ -92,7 +103,7 @@ export async function launch(
       talk.destroy();
     },
     [Symbol.dispose]() {
-      closeSync(rootfs);
+      leaveRootfs();
       talk.destroy();
     },
   };

@@ -89,9 +89,10 @@ async function go(
   root: string,
   container: Container,
   runtime: OciRuntime,
-  { child, rootfs, proceed }: Launch,
+  { child, rootfs, leaveRootfs, proceed }: Launch,
 ): Promise<void> {
   await prepareBundle(root, container, runtime, rootfs);
+  leaveRootfs();
   const [holder, watcher] = [identify(child.pid ?? 0), identify(process.pid)];
   recordStart(root, container, { monitored: false, ...(holder && { holder }), ...(watcher && { watcher }) });
   proceed();

@@ -30,6 +30,9 @@ export function prepareWorkingDirectory(
 
 export function requireOutsideProc(path: string): void {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts[0] === 'proc' || (parts.includes('..') && parts.includes('proc')))
+  const inProc = parts[0] === 'proc' || (parts.includes('..') && parts.includes('proc'));
+  // The runtime makes these links, to /proc/self/fd: no look into the image finds them.
+  const inDescriptors = parts[0] === 'dev' && /^(fd|stdin|stdout|stderr)$/.test(parts[1] ?? '');
+  if (inProc || inDescriptors || (parts.includes('..') && parts.includes('dev')))
     throw new EngineError('InvalidArgument', `the working directory ${path} lies in /proc; choose another one`);
 }

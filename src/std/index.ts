@@ -4,4 +4,4 @@ export { EngineError, type ErrorCode, errorMessage, hasCode, isErrno } from './e
 export { GrowingFile, type GrowingFileHandle } from './growing-file.ts';
 export { type Job, type JobContext, startJob } from './job.ts';
 export { decodeName, encodeName, fsPath } from './names.ts';
-export { type ByteStream, forEachLimited, readAll } from './streams.ts';
+export { type ByteStream, counted, forEachLimited, readAll } from './streams.ts';

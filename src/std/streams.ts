@@ -15,6 +15,16 @@ export async function readAll(stream: ByteStream, { limit, what }: { limit: numb
   return Buffer.concat(chunks);
 }
 
+/** The same bytes; `report` hears how many have passed. */
+export async function* counted(stream: ByteStream, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    report(bytes);
+    yield chunk;
+  }
+}
+
 /** Runs `work` over `items`, at most `limit` at a time; the first failure stops new ones and is thrown after the running ones end. */
 export async function forEachLimited<Item>(
   items: Iterable<Item>,

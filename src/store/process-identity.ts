@@ -1,5 +1,5 @@
-import { readFile, readlink } from 'node:fs/promises';
-import { isErrno } from '../std/index.ts';
+import { readlink } from 'node:fs/promises';
+import { startTimeOf } from '../linux/index.ts';
 
 /** Tells one process from every other: a pid alone is given again. */
 export interface ProcessIdentity {
@@ -11,24 +11,13 @@ export interface ProcessIdentity {
 }
 
 export async function thisProcess(): Promise<ProcessIdentity> {
-  return { pid: process.pid, start: (await startOf(process.pid)) ?? '', namespace: await pidNamespace() };
+  return { pid: process.pid, start: startTimeOf(process.pid) ?? '', namespace: await pidNamespace() };
 }
 
 /** Whether it still runs; undefined where that can't be seen from here. */
 export async function isRunning({ pid, start, namespace }: ProcessIdentity): Promise<boolean | undefined> {
   if (start === '' || namespace === '' || namespace !== (await pidNamespace())) return undefined;
-  return (await startOf(pid)) === start;
-}
-
-async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'latin1');
-    // The second field, in parentheses, is the program's name, which may hold anything; the third comes after the last parenthesis.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[22 - 3];
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
-    throw error;
-  }
+  return startTimeOf(pid) === start;
 }
 
 async function pidNamespace(): Promise<string> {

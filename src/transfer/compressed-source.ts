@@ -8,7 +8,7 @@ import {
   MediaType,
   parseManifest,
 } from '../oci/index.ts';
-import { type ByteStream, EngineError } from '../std/index.ts';
+import { type ByteStream, counted, EngineError } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import type { ImageSource, ManifestBytes, TransferEvent } from './place.ts';
 import { storeSource } from './store-place.ts';
@@ -70,22 +70,13 @@ async function compressOnce(store: Store, layer: Descriptor, { signal, report }:
   const opened = await store.content.ingest({});
   if ('exists' in opened) throw new EngineError('Internal', 'an ingest without a digest exists already');
   await using ingest = opened;
-  const counted = count(store.content.stream(layer.digest), (current) =>
+  const plain = counted(store.content.stream(layer.digest), (current) =>
     report({ kind: 'progress', id: layer.digest, activity: 'compressing', current, total: layer.size }),
   );
-  for await (const chunk of compressLayer(counted, { signal })) await ingest.write(chunk);
+  for await (const chunk of compressLayer(plain, { signal })) await ingest.write(chunk);
   const compressed: Descriptor = { mediaType, ...(await ingest.commit()) };
   await store.layers.addCompressed(layer.digest, compressed);
   return compressed;
-}
-
-async function* count(stream: ByteStream, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of stream) {
-    bytes += chunk.length;
-    report(bytes);
-    yield chunk;
-  }
 }
 
 async function* skip(stream: ByteStream, offset: number): AsyncGenerator<Uint8Array> {
