@@ -52,7 +52,7 @@ async function pullImage(
   await using _lease = await store.lease(); // what arrives is not collected before it has its name
   const snapshots = await engine.snapshots();
   const before = await store.images.get(name);
-  if (!before) readyWorker().catch(() => {}); // starts while the registry is asked; what fails here fails again where it matters
+  await using _worker = before ? undefined : readyWorker(); // starts while the registry is asked
   const source = (await engine.registries()).place(reference);
 
   let unpacking: Unpacking | undefined;

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EngineError, entryFile } from '../std/index.ts';
-import type { FromWorker, ToWorker } from './unpack-worker.ts';
+import type { Answer, FromWorker, ToWorker } from './unpack-worker.ts';
 
 /** How long a worker without work stays: the layers of one image come in quick succession. */
 const IDLE = 2_000; // milliseconds
@@ -12,7 +12,7 @@ const NURSERY = { maxYoungGenerationSizeMb: 3 };
 
 /** Who hears of a worker at work. */
 export interface Listener {
-  message(message: FromWorker): void;
+  message(message: Answer): void;
   /** The worker is gone; it answers no more. */
   broken(error: Error): void;
 }
@@ -26,6 +26,8 @@ export interface LentWorker extends Disposable {
 /** A thread with its one listener of the moment. */
 interface Hand {
   readonly worker: Worker;
+  /** Settles when it has loaded what it needs, or is gone. A thread that is ended while it loads native code takes the process with it. */
+  readonly ready: Promise<void>;
   listener: Listener | undefined;
   timer: NodeJS.Timeout | undefined;
   broken: Error | undefined;
@@ -51,12 +53,17 @@ export async function takeWorker(signal?: AbortSignal): Promise<LentWorker> {
   }
 }
 
-/** Starts a worker ahead of the first layer, so that it is ready when that comes. */
-export async function readyWorker(): Promise<void> {
-  if (idle.size > 0 || lent > 0) return;
-  const hand = await startWorker();
-  hand.worker.unref();
-  keep(hand);
+/** Starts a worker ahead of the first layer, so that it is ready when that comes. To be disposed of before the process ends. */
+export function readyWorker(): AsyncDisposable {
+  const starting = idle.size > 0 || lent > 0 ? undefined : startWorker();
+  starting?.then(keep, () => {}); // what fails here fails again where it matters
+  return {
+    async [Symbol.asyncDispose]() {
+      const hand = await starting?.catch(() => undefined);
+      await hand?.ready;
+      if (hand && idle.has(hand)) hand.worker.unref();
+    },
+  };
 }
 
 /** Ends the workers that have nothing to do. Those at work end on their own soon after. */
@@ -64,7 +71,7 @@ export async function closeWorkers(): Promise<void> {
   const ending = [...idle];
   idle.clear();
   for (const { timer } of ending) clearTimeout(timer);
-  await Promise.all(ending.map(({ worker }) => worker.terminate()));
+  await Promise.all(ending.map(end));
 }
 
 function lend(hand: Hand): LentWorker {
@@ -87,20 +94,30 @@ function lend(hand: Hand): LentWorker {
 function keep(hand: Hand): void {
   idle.add(hand);
   hand.timer = setTimeout(() => {
-    if (idle.delete(hand)) void hand.worker.terminate();
+    if (idle.delete(hand)) void end(hand);
   }, IDLE).unref();
+}
+
+async function end({ worker, ready }: Hand): Promise<void> {
+  await ready;
+  await worker.terminate();
 }
 
 async function startWorker(): Promise<Hand> {
   await stat('/'); // libuv's pool takes its umask from the thread that starts it: it must be there before a worker has one of its own
   const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'), { resourceLimits: NURSERY });
-  const hand: Hand = { worker, listener: undefined, timer: undefined, broken: undefined };
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
+  const hand: Hand = { worker, ready, listener: undefined, timer: undefined, broken: undefined };
   const breaks = (error: Error): void => {
     hand.broken ??= error;
     idle.delete(hand);
+    isReady();
     hand.listener?.broken(hand.broken);
   };
-  worker.on('message', (message: FromWorker) => hand.listener?.message(message));
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'ready') isReady();
+    else hand.listener?.message(message);
+  });
   worker.once('error', (error) =>
     breaks(
       new EngineError('Internal', `the thread that unpacked failed: ${(error as Error).message}`, { cause: error }),

@@ -9,8 +9,11 @@ export type ToWorker =
   | { readonly kind: 'unpack'; readonly blob: GrowingFileHandle; readonly plan: UnpackPlan }
   | { readonly kind: 'abort' };
 
+/** What the worker says: first that all is loaded that it needs, then its answers. */
+export type FromWorker = { readonly kind: 'ready' } | Answer;
+
 /** What the worker answers: bytes of the blob taken so far, and then its one outcome. */
-export type FromWorker =
+export type Answer =
   | { readonly kind: 'progress'; readonly bytes: number }
   | { readonly kind: 'done'; readonly layer: UnpackedLayer }
   | { readonly kind: 'failed'; readonly error: ThreadError };
@@ -21,6 +24,7 @@ const port = parentPort;
 if (!port) throw new EngineError('Internal', 'unpack-worker runs in a worker thread of unpackLayer');
 let abort = new AbortController();
 ownUmask();
+post({ kind: 'ready' });
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'abort') abort.abort(new EngineError('Conflict', 'unpacking was stopped'));
