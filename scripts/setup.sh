@@ -59,6 +59,10 @@ package_of() {
     ctr) echo containerd ;;
     busybox) echo busybox-static ;;
     htpasswd) echo apache2-utils ;;
+    pzstd) echo zstd ;;
+    setfattr) echo attr ;;
+    mkfs.ext4) echo e2fsprogs ;;
+    xz) echo xz-utils ;;
     *) echo "$1" ;;
   esac
 }

@@ -1,9 +1,6 @@
 /** Runs the suites over several folders: contracts, conformance, end to end. `npm test` calls it after the gate. */
-import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { runTests } from './run-tests.ts';
 
 const suites = globSync('test/{conformance,e2e,fuzz}/**/*.test.ts').sort();
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=600000', ...suites], {
-  stdio: 'inherit',
-});
-process.exit(status ?? 1);
+process.exit(runTests(suites, { concurrency: 1, timeout: 600_000 }));
