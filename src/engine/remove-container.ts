@@ -21,9 +21,13 @@ export async function removeContainer(
   return container;
 }
 
-/** What the container changed. */
-export async function removeSnapshot(engine: Engine, { snapshot, driver }: Container): Promise<void> {
-  await (await engine.snapshots(driver)).remove(snapshot);
+/** What the container changed. `idle`: its run has just ended, and its record is gone. */
+export async function removeSnapshot(
+  engine: Engine,
+  { snapshot, driver }: Container,
+  options: { readonly idle?: boolean } = {},
+): Promise<void> {
+  await (await engine.snapshots(driver)).remove(snapshot, options);
 }
 
 /** After a start that failed: what would go with its run goes without one. A Conflict tells of somebody else's start, whose it stays. */

@@ -28,7 +28,7 @@ export async function run(engine: Engine, container: Container, options: RunOpti
     await removeUnstarted(engine, container, error);
     throw error;
   }
-  if (container.autoRemove) await removeSnapshot(engine, container);
+  if (container.autoRemove) await removeSnapshot(engine, container, { idle: true });
   return result;
 }
 

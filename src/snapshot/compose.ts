@@ -82,9 +82,9 @@ export function snapshotterOf(folder: SnapshotFolder, driver: Driver): Snapshott
         if (found) yield infoOf(found);
       }
     },
-    async remove(name) {
+    async remove(name, options) {
       if (isDigest(name)) await removeCommitted(folder, driver, name);
-      else removeActive(folder, driver, name);
+      else removeActive(folder, driver, name, options);
     },
     sync: () => syncSnapshots(folder),
     [Symbol.asyncDispose]: trashEmptied,
