@@ -19,7 +19,7 @@ export function copy(
 ): Job<TransferEvent, CopiedImage | undefined> {
   return startJob(async ({ signal, report }) => {
     const target = parsePlace(to);
-    await using places = new Places(engineOptions);
+    await using places = new Places(engineOptions, { signal });
     const source = await places.source(parsePlace(from));
     if (target.kind === 'archive') {
       if (options.allPlatforms)

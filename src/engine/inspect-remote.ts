@@ -38,7 +38,7 @@ export async function inspectRemote(
   { platform, signal }: { platform?: Platform; signal?: AbortSignal } = {},
 ): Promise<RemoteInspection> {
   const reference = withDefaultTag(parseReference(text));
-  const source = (await engine.registries()).place(reference);
+  const source = (await engine.registries()).place(reference, signal ? { signal } : {});
   const top = await source.resolve();
   const document = parseManifest(top.bytes, top.descriptor.mediaType);
   const offered = document.kind === 'index' ? document.index.manifests : [];

@@ -34,18 +34,21 @@ export function parsePlace(text: string): Place {
 /** Opens places; the state folder only where a place is in it. Disposing closes what it opened. */
 export class Places implements AsyncDisposable {
   readonly #options: EngineOptions;
+  readonly #stop: { readonly signal?: AbortSignal };
   readonly #open: AsyncDisposableStack = new AsyncDisposableStack();
   #registries: Promise<Registries> | undefined;
   #engine: Promise<Engine> | undefined;
 
-  constructor(options: EngineOptions) {
+  /** `signal` ends what is asked of registries. */
+  constructor(options: EngineOptions, { signal }: { signal?: AbortSignal } = {}) {
     this.#options = options;
+    this.#stop = signal ? { signal } : {};
   }
 
   async source(place: Place): Promise<ImageSource> {
     switch (place.kind) {
       case 'registry':
-        return (await this.#openRegistries()).place(place.reference);
+        return (await this.#openRegistries()).place(place.reference, this.#stop);
       case 'layout':
         return ociLayout(place.path, place.reference);
       case 'store': {
@@ -62,7 +65,7 @@ export class Places implements AsyncDisposable {
   async sink(place: Exclude<Place, { kind: 'archive' }>): Promise<ImageSink> {
     switch (place.kind) {
       case 'registry':
-        return (await this.#openRegistries()).place(place.reference);
+        return (await this.#openRegistries()).place(place.reference, this.#stop);
       case 'layout':
         return ociLayout(place.path, place.reference, { lock: lockFile });
       case 'store': {

@@ -53,7 +53,7 @@ async function pullImage(
   const snapshots = await engine.snapshots();
   const before = await store.images.get(name);
   await using _worker = before ? undefined : readyWorker(); // starts while the registry is asked
-  const source = (await engine.registries()).place(reference);
+  const source = (await engine.registries()).place(reference, { signal });
 
   let unpacking: Unpacking | undefined;
   const sink = storeSink(store, { onLayer: (layer, file) => unpacking?.add(layer, file) });

@@ -47,7 +47,7 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   const source = await compressedSource(store, target, name, { signal, report });
   const copied = await copyImage(
     source,
-    (await engine.registries()).place(reference, { mountFrom: () => neighbours }),
+    (await engine.registries()).place(reference, { mountFrom: () => neighbours, signal }),
     {
       signal,
       report,
