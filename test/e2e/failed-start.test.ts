@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +29,16 @@ describe('a start that fails', { skip: needs('busybox', 'crun', 'conmon'), timeo
   test('leaves nothing of a container with --rm, in the background', async () => {
     await leavesNothing(127, 'run', '-d', '--rm', 'base:1', 'no-such-program');
     await leavesNothing(125, 'run', '-d', '--rm', '--mount', 'type=bind,src=/no/such/folder,dst=/v', 'base:1', 'true');
+  });
+
+  test('makes no container where the file for its ID is taken, and no file where the container can’t be made', async () => {
+    const file = join(strata.folder, 'cid');
+    await leavesNothing(125, 'run', '--cidfile', file, '--name', 'a/b', 'base:1', 'true');
+    assert.equal(existsSync(file), false);
+    const id = (await strata.run('create', '--cidfile', file, 'base:1', 'true')).trim();
+    assert.equal(readFileSync(file, 'utf8'), id);
+    await strata.run('rm', id);
+    await leavesNothing(125, 'run', '--cidfile', file, 'base:1', 'true');
   });
 
   test('leaves nothing of a container with --rm and a terminal', async () => {

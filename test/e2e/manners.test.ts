@@ -155,5 +155,9 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
     const { code, stdout } = await outcomeOf(child);
     assert.equal(code, 0);
     assert.equal(stdout, await strata.run('images', '--quiet'));
+    const ours = await outcomeOf(
+      spawn(launcher, ['create', '--env-file', '/no/such/file', 'x:1'], { env: { ...process.env, ...strata.env } }),
+    );
+    assert.equal(ours.code, 125, 'Node takes --env-file for its own wherever it stands');
   });
 });

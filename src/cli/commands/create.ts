@@ -1,5 +1,6 @@
 import { create as createContainer, ensureImage } from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
+import type { Container } from '../../runtime/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags, settingsOf } from '../container-flags.ts';
 import { showTransfer } from '../progress.ts';
@@ -24,8 +25,11 @@ export const create: Command = command({
       ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
       follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
     });
-    const { id } = await createContainer(opened, image, settings);
-    if (flags.cidfile !== undefined) await (await import('../cid-file.ts')).writeCidFile(flags.cidfile, id);
+    const make = (): Promise<Container> => createContainer(opened, image, settings);
+    const { id } =
+      flags.cidfile === undefined
+        ? await make()
+        : await (await import('../cid-file.ts')).withCidFile(flags.cidfile, make);
     print(id);
   },
 });

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
-import { expediteCgroups, type RunStreams } from '../../runtime/index.ts';
+import { type Container, expediteCgroups, type RunStreams } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags, settingsOf } from '../container-flags.ts';
@@ -47,8 +47,11 @@ export const run: Command = command({
       ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
       follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
     });
-    const container = await create(opened, image, { ...settings, starting: true });
-    if (flags.cidfile !== undefined) await (await import('../cid-file.ts')).writeCidFile(flags.cidfile, container.id);
+    const make = (): Promise<Container> => create(opened, image, { ...settings, starting: true });
+    const container =
+      flags.cidfile === undefined
+        ? await make()
+        : await (await import('../cid-file.ts')).withCidFile(flags.cidfile, make);
     if (flags.detach) {
       await start(opened, container.id);
       print(container.id);
