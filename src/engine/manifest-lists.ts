@@ -33,7 +33,7 @@ export async function createManifestList(
   engine: Engine,
   name: string,
   members: readonly string[],
-  { amend = false }: { amend?: boolean } = {},
+  { amend = false, signal }: { amend?: boolean; signal?: AbortSignal } = {},
 ): Promise<string> {
   const full = nameOf(name);
   const before = await readDraft(engine, full);
@@ -45,7 +45,9 @@ export async function createManifestList(
   const entries = new Map((before?.entries ?? []).map((entry) => [entry.descriptor.digest, entry]));
   for (const member of members) {
     const reference = withDefaultTag(parseReference(member));
-    for (const descriptor of await describeMembers((await engine.registries()).place(reference)))
+    for (const descriptor of await describeMembers(
+      (await engine.registries()).place(reference, signal ? { signal } : {}),
+    ))
       entries.set(descriptor.digest, { reference: formatReference(reference), descriptor });
   }
   await writeDraft(engine, { name: full, entries: [...entries.values()] });
@@ -88,14 +90,17 @@ export function pushManifestList(
     async (context) => {
       const draft = await requireDraft(engine, name);
       const target: Reference = parseReference(draft.name);
-      const sink = (await engine.registries()).place(target);
+      const sink = (await engine.registries()).place(target, { signal: context.signal });
       for (const { reference, descriptor } of draft.entries) {
-        const source = (await engine.registries()).place(parseReference(reference));
+        const source = (await engine.registries()).place(parseReference(reference), { signal: context.signal });
         const member: ImageSource = { ...source, resolve: () => source.manifest(descriptor) };
         const { registry, repository } = target;
         await copyImage(
           member,
-          (await engine.registries()).place({ registry, repository, digest: descriptor.digest }),
+          (await engine.registries()).place(
+            { registry, repository, digest: descriptor.digest },
+            { signal: context.signal },
+          ),
           context,
         );
       }
@@ -110,10 +115,14 @@ export function pushManifestList(
 }
 
 /** The index as it would be pushed; where none was begun, the one (or the manifest) that the registry has. */
-export async function inspectManifest(engine: Engine, name: string): Promise<object> {
+export async function inspectManifest(
+  engine: Engine,
+  name: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<object> {
   const draft = await readDraft(engine, nameOf(name));
   if (draft) return indexOf(draft);
-  const { bytes } = await (await engine.registries()).place(withDefaultTag(parseReference(name))).resolve();
+  const { bytes } = await (await engine.registries()).place(withDefaultTag(parseReference(name)), options).resolve();
   return JSON.parse(bytes.toString('utf8'));
 }
 

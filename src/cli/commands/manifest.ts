@@ -13,9 +13,11 @@ export const manifestCreate: Command = command({
     'The members are images in registries, each for a platform. The list waits in the state folder until it is pushed.',
   ],
   flags: { amend: { kind: 'boolean', short: 'a', description: 'Add to a list that was begun' } },
-  async run({ args, flags, print, engine }) {
+  async run({ args, flags, print, signal, engine }) {
     const [name, ...members] = args as [string, ...string[]];
-    print(`Created manifest list ${await createManifestList(await engine(), name, members, { amend: flags.amend })}`);
+    print(
+      `Created manifest list ${await createManifestList(await engine(), name, members, { amend: flags.amend, signal })}`,
+    );
   },
 });
 
@@ -49,8 +51,8 @@ export const manifestPush: Command = command({
 
 export const manifestInspect: Command = command({
   args: 'NAME',
-  async run({ args, print, engine }) {
-    print(JSON.stringify(await inspectManifest(await engine(), args[0] as string), undefined, 3));
+  async run({ args, print, signal, engine }) {
+    print(JSON.stringify(await inspectManifest(await engine(), args[0] as string, { signal }), undefined, 3));
   },
 });
 
