@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
@@ -10,9 +11,10 @@ import { busyboxTar, ENTRY, type Outcome, outcomeOf, Strata } from '../strata.ts
 /** Exit codes, formats and filters that scripts know from docker. */
 describe('the program behaves as scripts expect', { skip: needs('busybox'), concurrency: false }, () => {
   let strata: Strata;
+  let tar: string;
   before(async () => {
     strata = new Strata('strata-manners-');
-    const tar = busyboxTar(strata.folder) as string;
+    tar = busyboxTar(strata.folder) as string;
     await strata.run('import', '--change', 'LABEL tier=base', tar, 'base:1');
     await strata.run('tag', 'base:1', 'base:latest');
     await strata.run('import', '--message', 'another', tar, 'other:2');
@@ -141,8 +143,8 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
   test('an interrupted command ends with 130 and leaves a clean store', async () => {
     const child = strata.start(['import', '-', 'never:1'], { stdin: 'pipe' });
     const ended = outcomeOf(child);
-    child.stdin?.write(Buffer.alloc(1024));
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const part = readFileSync(tar).subarray(0, 1_000_000); // more than a pipe holds: it reads when all is written
+    await new Promise<void>((resolve) => child.stdin?.write(part, () => resolve()));
     child.kill('SIGINT');
     assert.equal((await ended).code, 130);
     assert.equal((await strata.run('fsck')).trim(), 'clean');
