@@ -31,6 +31,7 @@ export async function containerExited(root: string, id: string, actions: ExitAct
   await deleteFromRuntime(root, id);
   await runCommand([requireProgram('umount', 'util-linux'), rootfsOf(container.folder)]); // here alone; elsewhere it never was
   const state = recordedState(container.folder);
+  if (state.status !== 'running' && state.status !== 'paused') return; // never started, which its command records; or finished
   const ending = exitOf(container.folder, id);
   if (!finishContainer(root, container, ending)) return;
   if (container.autoRemove) {
