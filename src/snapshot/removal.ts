@@ -37,7 +37,10 @@ export function removeActive(
   key: string,
   { idle = false }: { idle?: boolean } = {},
 ): void {
-  if (idle) return takeAway(folder, key, () => undefined);
+  if (idle) {
+    takeAway(folder, key, () => undefined);
+    return;
+  }
   const lock = join(placeOf(folder, key), 'lock');
   if (isLocked(lock)) throw mounted(key);
   clearMounts(driver.leftovers(placeOf(folder, key)), key);
