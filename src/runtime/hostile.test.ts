@@ -111,7 +111,13 @@ describe('a hostile image', { skip: cannotRun('conmon'), timeout: 120_000 }, () 
 
   test('whose working directory is a descriptor of the runtime is refused, said plainly or through a link', async () => {
     const layers = [machine.layer((folder) => symlinkSync('/proc/self/fd/8', join(folder, 'innocent')))];
-    for (const WorkingDir of ['/proc/self/fd/8', '/proc/self/fd/8/../../..', '/innocent', '/bin/../proc/1/cwd', '/dev/fd/9'])
+    for (const WorkingDir of [
+      '/proc/self/fd/8',
+      '/proc/self/fd/8/../../..',
+      '/innocent',
+      '/bin/../proc/1/cwd',
+      '/dev/fd/9',
+    ])
       await assert.rejects(
         machine.run(['true'], { layers, config: { WorkingDir }, autoRemove: true }),
         { code: 'InvalidArgument' },
