@@ -15,7 +15,7 @@ const declared = {
     kind: 'string',
     short: 'H',
     env: 'STRATA_HOST',
-    description: 'Talk to a daemon elsewhere instead of working here',
+    description: 'Talk to a daemon elsewhere; not there yet',
   },
   root: { kind: 'string', env: 'STRATA_ROOT', complete: 'file', description: 'State folder' },
   storageDriver: {

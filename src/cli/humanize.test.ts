@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../std/index.ts';
-import { formatAge, formatDuration, formatSize, parseBytes, parseDuration } from './humanize.ts';
+import { formatAge, formatDuration, formatMemory, formatSize, parseBytes, parseDuration } from './humanize.ts';
 
 test('sizes read as docker writes them', () => {
   const sizes: [bytes: number, three: string, four: string][] = [
@@ -18,6 +18,16 @@ test('sizes read as docker writes them', () => {
     assert.equal(formatSize(bytes), three);
     assert.equal(formatSize(bytes, 4), four);
   }
+});
+
+test('memory reads as docker writes it', () => {
+  assert.deepEqual([0, 1023, 1024, 1_143_000, 64 * 2 ** 20].map(formatMemory), [
+    '0B',
+    '1023B',
+    '1KiB',
+    '1.09MiB',
+    '64MiB',
+  ]);
 });
 
 test('durations read as docker writes them', () => {

@@ -1,6 +1,7 @@
 import { EngineError } from '../std/index.ts';
 
 const DECIMAL = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** A size as docker prints it: `61.2MB` with the three digits of lists, `61.23MB` with the four of progress. */
 export function formatSize(bytes: number, digits = 3): string {
@@ -14,6 +15,17 @@ export function formatSize(bytes: number, digits = 3): string {
   // Where docker prints 999999 bytes as 1e+03kB.
   if (rounded >= 10 ** digits && unit < DECIMAL.length - 1) return `${rounded / 1000}${DECIMAL[unit + 1]}`;
   return `${rounded}${DECIMAL[unit]}`;
+}
+
+/** Memory as docker prints it, in powers of 1024: `1.09MiB`. */
+export function formatMemory(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < BINARY.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toPrecision(4))}${BINARY[unit]}`;
 }
 
 /** How long `milliseconds` are, in words: `2 hours`, `About a minute` (docker's units.HumanDuration). */

@@ -3,7 +3,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major < 24 || (major === 24 && minor < 15)) {
   process.stderr.write(
-    `strata: Node ${process.versions.node} is too old; install Node 24.15 or newer, or run: sh scripts/setup.sh\n`,
+    `strata: Node ${process.versions.node} is too old; install Node 24.15 or newer (a checkout brings its own: sh scripts/setup.sh)\n`,
   );
   process.exitCode = 125;
 } else {

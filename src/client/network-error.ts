@@ -40,7 +40,7 @@ function explain(url: URL, error: unknown): string {
     return `it does not speak TLS; if plain HTTP is meant, name it as insecure: --insecure-registry ${url.host}`;
   }
   if (isUntrusted(error)) {
-    return `its certificate is signed by an unknown authority (${codes[0]}); put the authority's certificate in /etc/docker/certs.d/${url.host}/ca.crt`;
+    return `its certificate is signed by an unknown authority (${codes[0]}); trust its authority with strata registry trust --ca FILE ${url.host}, or put the certificate in /etc/docker/certs.d/${url.host}/ca.crt`;
   }
   for (const code of codes) {
     switch (code) {

@@ -56,7 +56,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   if (!options.tls && !options.plainHttp && !isLoopback(host)) {
     throw new EngineError(
       'InvalidArgument',
-      `plain HTTP on ${host} would show passwords and images to the network; use tls, or plainHttp where that is meant`,
+      `plain HTTP on ${host} would show passwords and images to the network; use tls (--tls auto), or plainHttp (--plain-http) where that is meant`,
     );
   }
   const storage =

@@ -11,7 +11,7 @@ export const ps: Command = command({
     filter: {
       kind: 'list',
       short: 'f',
-      description: 'Filter by id, name, label, status, exited, ancestor, before, since, volume',
+      description: 'Filter by id, name, label, status, exited, health, ancestor, before, since, network, volume',
     },
     format: { kind: 'string', description: 'Print with this Go template, "table", or "json"' },
     last: { kind: 'number', short: 'n', min: 0, description: 'Show this many of the newest, whatever their state' },

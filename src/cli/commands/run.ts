@@ -1,11 +1,15 @@
 import { Writable } from 'node:stream';
 import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
-import { type Container, expediteCgroups, type RunStreams } from '../../runtime/index.ts';
+import { type Container, expediteCgroups, type RunResult, type RunStreams } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags, settingsOf } from '../container-flags.ts';
+import { signalExitCode } from '../errors.ts';
 import { showTransfer } from '../progress.ts';
+
+/** So many signals end the command where its container does not care for them. */
+const INSISTENCE = 3;
 
 export const run: Command = command({
   args: 'IMAGE [COMMAND] [ARG...]',
@@ -32,7 +36,7 @@ export const run: Command = command({
   },
   examples: ['run -it --rm debian:12', 'run -d --name web -v data:/srv app:1', 'run --rm --network none busybox true'],
   complete: ['image'],
-  async run({ args, flags, io, signal, print, warn, engine }) {
+  async run({ args, flags, io, signal, print, warn, engine, takeSignals }) {
     expediteCgroups(); // first of all: the kernel works on it while we read
     const [image, ...commandLine] = args as [string, ...string[]];
     if (flags.detach && flags.attach.length > 0)
@@ -57,11 +61,24 @@ export const run: Command = command({
       print(container.id);
       return 0;
     }
-    const { exitCode, error } = await runContainer(opened, container, {
+    let patience = flags.sigProxy ? INSISTENCE : 1;
+    const { promise: left, resolve: leave } = Promise.withResolvers<RunResult>();
+    // a terminal sends its keys, and one that is closed ends the command
+    using _signals = container.tty
+      ? undefined
+      : takeSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (name) => {
+          if (--patience > 0) return; // it is the container's
+          warn(
+            `strata: container ${container.name} goes on without this command; to end it: strata rm -f ${container.name}`,
+          );
+          leave({ exitCode: signalExitCode(name) });
+        });
+    const ran = runContainer(opened, container, {
       ...(flags.attach.length > 0 && { streams: attachedStreams(flags.attach) }),
       proxySignals: flags.sigProxy,
       detachKeys: flags.detachKeys,
     });
+    const { exitCode, error } = await Promise.race([ran, left]);
     if (error !== undefined && container.tty) warn(`strata: ${error}`); // without a terminal the OCI runtime has said it already
     return exitCode;
   },

@@ -2,7 +2,7 @@ import { listAllContainers, stats as watchStats } from '../../engine/index.ts';
 import type { ContainerStats } from '../../runtime/index.ts';
 import { type Command, command } from '../command.ts';
 import { type Columns, formatRows } from '../format.ts';
-import { formatSize } from '../humanize.ts';
+import { formatMemory, formatSize } from '../humanize.ts';
 
 interface Row {
   readonly id: string;
@@ -62,7 +62,10 @@ function columnsOf(noTrunc: boolean): Columns<Row> {
     Container: { header: 'CONTAINER', value: ({ id }) => id },
     Name: { header: 'NAME', value: ({ name }) => name },
     CPUPerc: { header: 'CPU %', value: ({ sample }) => `${sample.cpuPercent.toFixed(2)}%` },
-    MemUsage: { header: 'MEM USAGE / LIMIT', value: ({ sample }) => pair(sample.memory, sample.memoryLimit) },
+    MemUsage: {
+      header: 'MEM USAGE / LIMIT',
+      value: ({ sample }) => `${formatMemory(sample.memory)} / ${formatMemory(sample.memoryLimit)}`,
+    },
     MemPerc: { header: 'MEM %', value: ({ sample }) => `${((sample.memory / sample.memoryLimit) * 100).toFixed(2)}%` },
     NetIO: { header: 'NET I/O', value: ({ sample }) => pair(sample.networkReceived, sample.networkSent) },
     BlockIO: { header: 'BLOCK I/O', value: ({ sample }) => pair(sample.blockRead, sample.blockWritten) },
