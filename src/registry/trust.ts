@@ -2,6 +2,8 @@
 export function trustInstructions(host: string, caPath: string): string {
   const name = host.replace(/[^A-Za-z0-9.-]/g, '-');
   return [
+    `# strata`,
+    `strata registry trust --ca ${caPath} ${host}`,
     `# docker, dockerd`,
     `mkdir -p /etc/docker/certs.d/${host} && cp ${caPath} /etc/docker/certs.d/${host}/ca.crt`,
     `# podman, buildah, skopeo`,
@@ -10,6 +12,5 @@ export function trustInstructions(host: string, caPath: string): string {
     `cp ${caPath} /usr/local/share/ca-certificates/overstrata-${name}.crt && update-ca-certificates`,
     `# one request`,
     `curl --cacert ${caPath} https://${host}/v2/`,
-    '',
   ].join('\n');
 }

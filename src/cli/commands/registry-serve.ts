@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultRoot } from '../../engine/index.ts';
@@ -48,7 +49,7 @@ export const registryServe: Command = command({
     'registry serve --tls auto --htpasswd users',
     'registry serve --listen 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem',
   ],
-  async run({ flags, globals, signal, print, io }) {
+  async run({ flags, globals, signal, print, warn, io }) {
     const { host, port } = parseListen(flags.listen);
     const tls = await tlsOf(flags);
     await using server = await startRegistry({
@@ -65,6 +66,10 @@ export const registryServe: Command = command({
     print(
       `Serving ${server.url}${flags.htpasswd === undefined ? ' to everybody: there are no users (--htpasswd)' : ''}`,
     );
+    if (flags.htpasswd !== undefined && !existsSync(flags.htpasswd))
+      warn(
+        `strata: nobody can log in yet, there is no ${flags.htpasswd}: strata registry user add ${flags.htpasswd} NAME`,
+      );
     if (server.certificate) print(trustInstructions(server.host, server.certificate.caPath));
     if (flags.readyFile !== undefined) await writeFileAtomic(flags.readyFile, `${server.host}\n`, { mode: 0o644 });
     await new Promise<void>((resolve) => {
