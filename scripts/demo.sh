@@ -26,9 +26,18 @@ USER_PASSWORD=overstrata
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then BOLD=$(printf '\033[1m'); DIM=$(printf '\033[2m'); RESET=$(printf '\033[0m'); else BOLD= DIM= RESET=; fi
 now() { date +%s%N; }
 title() { printf '\n%s── %s%s\n' "$BOLD" "$*" "$RESET"; }
+# The words as they could be typed, each after a blank.
+quoted() {
+  for word in "$@"; do
+    case $word in
+      '' | *[!A-Za-z0-9_./:=,@%+-]*) printf " '%s'" "$word" ;;
+      *) printf ' %s' "$word" ;;
+    esac
+  done
+}
 # Shows a command, runs it, and says how long it took.
 show() {
-  printf '%s$ %s%s\n' "$BOLD" "$*" "$RESET"
+  printf '%s$%s%s\n' "$BOLD" "$(quoted "$@")" "$RESET"
   began=$(now)
   "$@"
   printf '%s  (%d ms)%s\n' "$DIM" "$((($(now) - began) / 1000000))" "$RESET"
@@ -121,6 +130,7 @@ show strata fsck
 title 'Done'
 if [ -n "$KEEP" ]; then
   echo "The registry stays up: https://$HOST (user $USER_NAME, password $USER_PASSWORD, certificate authority $DEMO/registry/tls/ca.crt)"
+  echo "Use it: STRATA_ROOT=$STRATA_ROOT DOCKER_CONFIG=$DOCKER_CONFIG bin/strata pull $HOST/web:1"
   echo "Stop it with: kill $REGISTRY_PID"
   REGISTRY_PID=
 else

@@ -43,6 +43,8 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   await lease.add(record.descriptor.digest, image.manifestDescriptor.digest);
   const whole = isIndexType(record.descriptor.mediaType) && (await isWhole(store.content, record.descriptor));
   const target = whole ? record.descriptor : image.manifestDescriptor;
+  // Asked before anything is compressed: a registry that is not there, or does not know us, says so at once.
+  await (await engine.registries()).client(reference.registry).ping({ signal });
   const neighbours = await neighboursOf(store, reference);
   const source = await compressedSource(store, target, name, { signal, report });
   const copied = await copyImage(
