@@ -1,7 +1,6 @@
 import { inspectAny } from '../../engine/index.ts';
 import { type Command, command } from '../command.ts';
-import { eachArgument } from '../each-argument.ts';
-import { formatObjects } from '../format.ts';
+import { printInspected } from '../print-inspected.ts';
 
 export const containerInspect: Command = command({
   args: 'CONTAINER [CONTAINER...]',
@@ -11,14 +10,10 @@ export const containerInspect: Command = command({
   },
   complete: ['container'],
   async run(context) {
-    const { flags, print, engine } = context;
+    const { flags, engine } = context;
     const opened = await engine();
-    const shown: object[] = [];
-    const code = await eachArgument(context, async (name) =>
-      shown.push(await inspectAny(opened, name, { type: 'container', size: flags.size })),
+    return printInspected(context, flags.format, (name) =>
+      inspectAny(opened, name, { type: 'container', size: flags.size }),
     );
-    if (flags.format === undefined) print(JSON.stringify(shown, undefined, 4));
-    else if (shown.length > 0) print(formatObjects(shown, flags.format));
-    return code;
   },
 });

@@ -1,8 +1,7 @@
 import { inspectImage, readImage, requireImage } from '../../image/index.ts';
 import { formatPlatform, parsePlatform } from '../../oci/index.ts';
 import { type Command, command } from '../command.ts';
-import { eachArgument } from '../each-argument.ts';
-import { formatObjects } from '../format.ts';
+import { printInspected } from '../print-inspected.ts';
 
 export const imageInspect: Command = command({
   args: 'IMAGE [IMAGE...]',
@@ -14,25 +13,20 @@ export const imageInspect: Command = command({
   },
   complete: ['image'],
   async run(context) {
-    const { flags, print, signal, engine } = context;
+    const { flags, signal, engine } = context;
     const opened = await engine();
     const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform);
-    const shown: object[] = [];
-    const code = await eachArgument(context, async (text) => {
+    return printInspected(context, flags.format, async (text) => {
       if (flags.remote) {
         const { inspectRemote } = await import('../../engine/index.ts');
-        shown.push(await inspectRemote(opened, text, { signal, ...(platform && { platform }) }));
-        return;
+        return inspectRemote(opened, text, { signal, ...(platform && { platform }) });
       }
       const { image, record } = await requireImage(opened.store, text);
       const chosen =
         platform && formatPlatform(platform) !== formatPlatform(image.config)
           ? await readImage(opened.store.content, record.descriptor, platform)
           : image;
-      shown.push(await inspectImage(opened.store, chosen, (await opened.snapshots()).driver));
+      return inspectImage(opened.store, chosen, (await opened.snapshots()).driver);
     });
-    if (flags.format === undefined) print(JSON.stringify(shown, undefined, 4));
-    else if (shown.length > 0) print(formatObjects(shown, flags.format));
-    return code;
   },
 });

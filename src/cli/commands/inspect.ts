@@ -1,7 +1,6 @@
 import { inspectAny } from '../../engine/index.ts';
 import { type Command, command } from '../command.ts';
-import { eachArgument } from '../each-argument.ts';
-import { formatObjects } from '../format.ts';
+import { printInspected } from '../print-inspected.ts';
 
 export const inspect: Command = command({
   args: 'NAME|ID [NAME|ID...]',
@@ -13,14 +12,10 @@ export const inspect: Command = command({
   },
   complete: ['container'],
   async run(context) {
-    const { flags, print, engine } = context;
+    const { flags, engine } = context;
     const opened = await engine();
-    const shown: object[] = [];
-    const code = await eachArgument(context, async (name) =>
-      shown.push(await inspectAny(opened, name, { size: flags.size, ...(flags.type && { type: flags.type }) })),
+    return printInspected(context, flags.format, (name) =>
+      inspectAny(opened, name, { size: flags.size, ...(flags.type && { type: flags.type }) }),
     );
-    if (flags.format === undefined) print(JSON.stringify(shown, undefined, 4));
-    else if (shown.length > 0) print(formatObjects(shown, flags.format));
-    return code;
   },
 });

@@ -1,12 +1,11 @@
 import { Writable } from 'node:stream';
-import { create, ensureImage, run as runContainer, start } from '../../engine/index.ts';
-import { parsePlatform } from '../../oci/index.ts';
-import { type Container, expediteCgroups, type RunResult, type RunStreams } from '../../runtime/index.ts';
+import { run as runContainer, start } from '../../engine/index.ts';
+import { expediteCgroups, type RunResult, type RunStreams } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
-import { containerFlags, settingsOf } from '../container-flags.ts';
+import { containerFlags } from '../container-flags.ts';
 import { signalExitCode } from '../errors.ts';
-import { showTransfer } from '../progress.ts';
+import { makeContainer, makingFlags } from '../make-container.ts';
 
 /** So many signals end the command where its container does not care for them. */
 const INSISTENCE = 3;
@@ -17,13 +16,13 @@ export const run: Command = command({
   failure: 125,
   flags: {
     ...containerFlags,
+    ...makingFlags,
     attach: {
       kind: 'list',
       short: 'a',
       metavar: 'STREAM',
       description: 'Attach only to these of stdin, stdout, stderr',
     },
-    cidfile: { kind: 'string', metavar: 'FILE', description: 'Write its ID to a file' },
     detach: { kind: 'boolean', short: 'd', description: 'Let it run in the background and print its ID' },
     detachKeys: {
       kind: 'string',
@@ -31,31 +30,19 @@ export const run: Command = command({
       metavar: 'KEYS',
       description: 'Keys that detach from its terminal',
     },
-    quiet: { kind: 'boolean', short: 'q', description: 'Do not show a pull' },
     sigProxy: { kind: 'boolean', default: true, description: 'Pass signals on to it' },
   },
   examples: ['run -it --rm debian:12', 'run -d --name web -v data:/srv app:1', 'run --rm --network none busybox true'],
   complete: ['image'],
-  async run({ args, flags, io, signal, print, warn, engine, takeSignals }) {
+  async run(context) {
     expediteCgroups(); // first of all: the kernel works on it while we read
-    const [image, ...commandLine] = args as [string, ...string[]];
+    const { flags, io, print, warn, engine, takeSignals } = context;
     if (flags.detach && flags.attach.length > 0)
       throw new EngineError('InvalidArgument', 'conflicting options: --attach and --detach');
     if (flags.tty && !flags.detach && flags.interactive && !io.isTerminal.stdin)
       throw new EngineError('InvalidArgument', 'the input device is not a TTY');
-    const settings = await settingsOf(flags, commandLine, io.env);
+    const container = await makeContainer(context, { starting: true });
     const opened = await engine();
-    await ensureImage(opened, image, {
-      policy: flags.pull,
-      signal,
-      ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
-      follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
-    });
-    const make = (): Promise<Container> => create(opened, image, { ...settings, starting: true });
-    const container =
-      flags.cidfile === undefined
-        ? await make()
-        : await (await import('../cid-file.ts')).withCidFile(flags.cidfile, make);
     if (flags.detach) {
       await start(opened, container.id);
       print(container.id);
