@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['std', 'oci'],
   tar: ['std'],
   layer: ['std', 'linux', 'oci', 'compression', 'tar'],
-  union: ['std', 'oci', 'tar', 'layer'],
+  union: ['std', 'linux', 'oci', 'tar', 'layer'],
   store: ['std', 'linux', 'oci', 'compression', 'layer'],
   snapshot: ['std', 'linux', 'oci', 'layer'],
   image: ['std', 'oci', 'compression', 'layer', 'store', 'snapshot'],
