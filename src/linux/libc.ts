@@ -15,9 +15,20 @@ function load(): NonNullable<typeof loaded> {
   if (process.platform !== 'linux') {
     throw new EngineError('NotImplemented', `this needs Linux system calls, and this is ${process.platform}`);
   }
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = requireKoffi();
   loaded = { koffi, functions: new Map(), library: koffi.load('libc.so.6') as never };
   return loaded;
+}
+
+/** koffi's native part itself: its loader finds out which of them fits, and takes five milliseconds more. Where that is another one, it does. */
+function requireKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
+  const { arch } = process;
+  try {
+    return require(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`) as Koffi;
+  } catch {
+    return require('koffi') as Koffi;
+  }
 }
 
 /** The libc function with this C prototype; made once. Strings may also be given as NUL-terminated buffers. */
