@@ -1,5 +1,5 @@
+import { nearest } from '../std/index.ts';
 import { parseBytes, parseDuration } from './humanize.ts';
-import { nearest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** What the shell may offer in a place: things of the store, files, or fixed words. */

@@ -1,5 +1,5 @@
+import { nearest } from '../std/index.ts';
 import type { Program, Topic, Verb } from './command.ts';
-import { nearest } from './suggest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** docker's exit code for a word that is no verb. */

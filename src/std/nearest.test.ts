@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { distanceOf, nearest } from './suggest.ts';
+import { distanceOf, nearest } from './nearest.ts';
 
 test('the nearest word is found across swaps, losses and additions', () => {
   const verbs = ['images', 'image', 'inspect', 'import', 'run', 'rm', 'rmi', 'pull', 'push', 'ps'];
