@@ -1,5 +1,15 @@
 export {
+  BTRFS_MAGIC,
+  createSubvolume,
+  destroySubvolume,
+  SUBVOLUME_INODE,
+  sealSubvolume,
+  snapshotSubvolume,
+} from './btrfs.ts';
+export {
   AT_FDCWD,
+  allocateFile,
+  changeTimesAt,
   chmodAt,
   chmodFd,
   chownAt,
@@ -12,8 +22,11 @@ export {
   O_CLOEXEC,
   O_PATH,
   openAt,
+  RenameFlag,
   renameAt,
+  renameAt2,
   rmdirAt,
+  seekFile,
   splitDevice,
   symlinkAt,
   syncFileSystem,
@@ -26,4 +39,5 @@ export { MountFlag, mount, mountNew, unmount } from './mount.ts';
 export { CloneFlag, changeRoot, setNamespace, unshare } from './namespace.ts';
 export { startTimeOf } from './process.ts';
 export { connectSeqpacket, makePipe, pollReadable, shutdownSocket } from './socket.ts';
+export { type FileStatus, statAt } from './stat.ts';
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, setXattrFd } from './xattr.ts';

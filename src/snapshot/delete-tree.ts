@@ -1,15 +1,17 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { releaseVolume } from './volume.ts';
 
 const ATTEMPTS = 5;
 
 /**
  * Deletes a tree, blocking its thread: Node's own recursive rmSync is one native walk, which knows names of any bytes and follows
- * no link. Others may delete the same tree meanwhile.
+ * no link. What a snapshot's folder holds beside files goes first. Others may delete the same tree meanwhile.
  */
 export function deleteTree(path: string): void {
   for (let attempt = 1; ; attempt++) {
     try {
+      releaseVolume(path);
       rmSync(path, { recursive: true, force: true });
       return;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { btrfsDriver } from './drivers/btrfs.ts';
 import { overlayDriver } from './drivers/overlay.ts';
 import { vfsDriver } from './drivers/vfs.ts';
 import { openFolder } from './folder.ts';
@@ -19,6 +20,14 @@ export const DRIVERS: readonly DriverChoice[] = [
     async probe(root) {
       const { probeOverlay } = await import('./drivers/overlay-probe.ts');
       probeOverlay(openFolder(root, 'overlay').path);
+    },
+  },
+  {
+    name: 'btrfs',
+    open: btrfsDriver,
+    async probe(root) {
+      const { probeBtrfs } = await import('./drivers/btrfs-probe.ts');
+      probeBtrfs(openFolder(root, 'btrfs').path);
     },
   },
   {

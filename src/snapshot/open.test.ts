@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../oci/index.ts';
 import { hasCode } from '../std/index.ts';
+import { DRIVERS } from './drivers.ts';
 import { openSnapshotter } from './open.ts';
 import { probeDrivers } from './probe.ts';
 
@@ -28,7 +29,7 @@ test('the probe leaves nothing behind and is remembered', async (t) => {
   const first = await probeDrivers(root);
   assert.deepEqual(
     first.map(({ driver }) => driver),
-    ['overlay', 'vfs'],
+    DRIVERS.map(({ name }) => name),
   );
   assert.deepEqual(readdirSync(join(root, 'snapshots', 'overlay')), ['.locks']);
   assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(root));

@@ -31,17 +31,20 @@ interface Subject extends AsyncDisposable {
 
 const is = (code: ErrorCode) => (error: unknown) => hasCode(error, code);
 
-/** What every storage driver must do. Each driver's test calls this once; `skip` says why it can't here. */
-export function snapshotterContract(driver: string, { skip }: { skip: string | false }): void {
+/** What every storage driver must do. Each driver's test calls this once; `skip` says why it can't here, `folder` is another place than the temporary one, emptied by whoever made it. */
+export function snapshotterContract(
+  driver: string,
+  { skip, folder }: { skip: string | false; folder?: string | undefined },
+): void {
   const subject = async (): Promise<Subject> => {
-    const root = mkdtempSync(join(tmpdir(), `strata-${driver}-`));
+    const root = mkdtempSync(join(folder ?? tmpdir(), `strata-${driver}-`));
     const snapshots = await openSnapshotter({ root, driver });
     return {
       root,
       snapshots,
       async [Symbol.asyncDispose]() {
         await snapshots[Symbol.asyncDispose]();
-        rmSync(root, { recursive: true, force: true });
+        if (folder === undefined) rmSync(root, { recursive: true, force: true });
       },
     };
   };

@@ -5,6 +5,7 @@ import type { Digest } from '../../oci/index.ts';
 import { runChore } from '../chores.ts';
 import { snapshotterOf } from '../compose.ts';
 import type { Driver, Filling } from '../driver.ts';
+import { emptyTree } from '../empty-tree.ts';
 import { openFolder, type Snapshot, type SnapshotFolder } from '../folder.ts';
 import { listBinds } from '../mount-table.ts';
 import type { Snapshotter } from '../snapshotter.ts';
@@ -36,7 +37,7 @@ export function vfsDriver(root: string): Snapshotter {
       if (record.view) return;
       const { diffTrees } = await import('../../layer/index.ts');
       const [parent] = record.chain;
-      const lower = parent ? join(folder.path, parent, 'fs') : emptyFolder(folder);
+      const lower = parent ? join(folder.path, parent, 'fs') : emptyTree(folder);
       yield* diffTrees(lower, join(path, 'fs'));
     },
     usage: (snapshot) => treeUsage(snapshot),
@@ -75,10 +76,4 @@ async function copyParent(
   if (parent) await runChore({ kind: 'copy', path: join(folder.path, parent, 'fs'), target }, { signal });
   else chmodSync(target, 0o755); // whatever the umask
   return target;
-}
-
-function emptyFolder(folder: SnapshotFolder): string {
-  const path = join(folder.path, '.empty');
-  mkdirSync(path, { recursive: true, mode: 0o755 });
-  return path;
 }
