@@ -33,9 +33,11 @@ export async function commit(
 ): Promise<Image> {
   const { store, root } = engine;
   const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)));
-  await using lease = await store.lease();
   const container = requireContainer(root, containerName);
-  const base = container.imageID === undefined ? undefined : await baseOf(engine, container);
+  const finding = container.imageID === undefined ? undefined : baseOf(engine, container);
+  finding?.catch(() => {}); // thrown where it is awaited
+  await using lease = await store.lease();
+  const base = await finding;
   if (base) await lease.add(base.target.digest);
   const config = applyChanges(configOf(container, base?.config.config ?? {}), options.changes ?? []);
   await using _frozen = options.pause === false ? undefined : await freeze(engine, container);

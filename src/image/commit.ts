@@ -9,10 +9,11 @@ import {
   type Manifest,
   MediaType,
   type Platform,
+  parseImageConfig,
 } from '../oci/index.ts';
 import type { ByteStream } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
-import { type Image, readImage } from './image.ts';
+import { type Image, imageOf } from './image.ts';
 
 export interface CommitOptions {
   /** The image below; none for an import. */
@@ -28,10 +29,13 @@ export interface CommitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Up to this size a layer is kept in memory, and written at once with the documents that name it. */
+const SMALL_LAYER = 1 << 20;
+
 /** Stores `options.layer` on its base as a new image. The caller holds a lease and gives the image its name. */
 export async function commitImage(store: Store, options: CommitOptions): Promise<Image> {
   const { base } = options;
-  const layer = options.layer && (await storeLayer(store, options.layer, options.signal));
+  const layer = options.layer && (await takeLayer(store, options.layer, options.signal));
   const created = (options.created ?? new Date()).toISOString();
   const step: History = {
     created,
@@ -49,35 +53,69 @@ export async function commitImage(store: Store, options: CommitOptions): Promise
     os,
     ...(variant && { variant }),
     config: options.config,
-    rootfs: { type: 'layers', diff_ids: [...(base?.config.rootfs.diff_ids ?? []), ...(layer ? [layer.digest] : [])] },
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...(base?.config.rootfs.diff_ids ?? []), ...(layer ? [layer.descriptor.digest] : [])],
+    },
     history: [...(base?.config.history ?? []), step],
   };
+  const configBytes = encodeDocument(config);
   const manifest: Manifest = {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
-    config: await storeDocument(store, config, MediaType.ociConfig),
-    layers: [...(base?.manifest.layers.map(asOCI) ?? []), ...(layer ? [layer] : [])],
+    config: describe(configBytes, MediaType.ociConfig),
+    layers: [...(base?.manifest.layers.map(asOCI) ?? []), ...(layer ? [layer.descriptor] : [])],
   };
-  return readImage(store.content, await storeDocument(store, manifest, MediaType.ociManifest));
+  const manifestBytes = encodeDocument(manifest);
+  const target = describe(manifestBytes, MediaType.ociManifest);
+  const image = imageOf(target, target, manifest, parseImageConfig(configBytes));
+  await store.content.putAll([...(layer?.bytes ? [layer.bytes] : []), configBytes, manifestBytes]);
+  return image;
 }
 
-/** Keeps a layer made here as a plain tar: its digest is its diffID. */
-async function storeLayer(store: Store, tar: ByteStream, signal: AbortSignal | undefined): Promise<Descriptor> {
+/** A layer made here stays a plain tar: its digest is its diffID. */
+interface TakenLayer {
+  readonly descriptor: Descriptor;
+  /** All of a small one, which is not stored yet. */
+  readonly bytes?: Buffer;
+}
+
+async function takeLayer(store: Store, tar: ByteStream, signal: AbortSignal | undefined): Promise<TakenLayer> {
+  const chunks = tar[Symbol.asyncIterator]();
+  try {
+    const start: Uint8Array[] = [];
+    for (let size = 0; size <= SMALL_LAYER; ) {
+      signal?.throwIfAborted();
+      const { done, value } = await chunks.next();
+      if (done) {
+        const bytes = Buffer.concat(start);
+        return { descriptor: describe(bytes, MediaType.ociLayer), bytes };
+      }
+      start.push(value);
+      size += value.length;
+    }
+    return { descriptor: await ingestLayer(store, start, { [Symbol.asyncIterator]: () => chunks }, signal) };
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+async function ingestLayer(
+  store: Store,
+  start: readonly Uint8Array[],
+  rest: ByteStream,
+  signal: AbortSignal | undefined,
+): Promise<Descriptor> {
   const opened = await store.content.ingest({});
   if ('exists' in opened) throw new TypeError('an ingest without a digest cannot exist');
   await using ingest = opened;
-  for await (const chunk of tar) {
+  for (const chunk of start) await ingest.write(chunk);
+  for await (const chunk of rest) {
     signal?.throwIfAborted();
     await ingest.write(chunk);
   }
   const { digest, size } = await ingest.commit();
   return { mediaType: MediaType.ociLayer, digest, size };
-}
-
-async function storeDocument(store: Store, value: object, mediaType: string): Promise<Descriptor> {
-  const bytes = encodeDocument(value);
-  await store.content.put(bytes);
-  return describe(bytes, mediaType);
 }
 
 const OCI_LAYER: Readonly<Record<string, string>> = {

@@ -55,8 +55,9 @@ async function findByID(store: Store, records: readonly ImageRecord[], text: str
     const image = await readRecord(store.content, record).catch(() => undefined); // a broken image must not hide the others: fsck names it
     if (!image) continue;
     const ids = [image.id, image.manifestDescriptor.digest, image.target.digest];
-    if (ids.some((id) => id.startsWith(`sha256:${hex}`)) && !found.has(image.id))
-      found.set(image.id, { image, record, byName: false });
+    if (!ids.some((id) => id.startsWith(`sha256:${hex}`)) || found.has(image.id)) continue;
+    found.set(image.id, { image, record, byName: false });
+    if (hex.length === 64) break; // a whole ID is one image's
   }
   if (found.size > 1)
     throw new EngineError(

@@ -32,12 +32,21 @@ export interface Image {
  * whose manifest is here. NotFound where no manifest fits, DataLoss where a blob of it is missing.
  */
 export async function readImage(content: ContentStore, target: Descriptor, platform?: Platform): Promise<Image> {
-  const manifestDescriptor = await chooseManifest(content, target, platform);
-  const document = parseManifest(await content.read(manifestDescriptor.digest), manifestDescriptor.mediaType);
+  const { descriptor, bytes } = await chooseManifest(content, target, platform);
+  const document = parseManifest(bytes, descriptor.mediaType);
   if (document.kind !== 'manifest')
-    throw new EngineError('InvalidArgument', `${manifestDescriptor.digest} is an index inside an index`);
+    throw new EngineError('InvalidArgument', `${descriptor.digest} is an index inside an index`);
   const { manifest } = document;
-  const config = parseImageConfig(await content.read(manifest.config.digest));
+  return imageOf(target, descriptor, manifest, parseImageConfig(await content.read(manifest.config.digest)));
+}
+
+/** The image that these documents describe. InvalidArgument where they disagree. */
+export function imageOf(
+  target: Descriptor,
+  manifestDescriptor: Descriptor,
+  manifest: Manifest,
+  config: ImageConfig,
+): Image {
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new EngineError(
       'InvalidArgument',
@@ -68,18 +77,20 @@ async function chooseManifest(
   content: ContentStore,
   target: Descriptor,
   platform: Platform | undefined,
-): Promise<Descriptor> {
-  const document = parseManifest(await content.read(target.digest), target.mediaType);
-  if (document.kind === 'manifest') return target;
+): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer }> {
+  const bytes = await content.read(target.digest);
+  const document = parseManifest(bytes, target.mediaType);
+  if (document.kind === 'manifest') return { descriptor: target, bytes };
   const { manifests } = document.index;
+  const read = async (descriptor: Descriptor) => ({ descriptor, bytes: await content.read(descriptor.digest) });
   const wanted = selectPlatform(manifests, platform ?? hostPlatform());
-  if (wanted && (await content.stat(wanted.digest))) return wanted;
+  if (wanted && (await content.stat(wanted.digest))) return read(wanted);
   if (platform)
     throw new EngineError(
       'NotFound',
       `image ${target.digest} is not here for ${formatPlatform(platform)}; pull it with --platform ${formatPlatform(platform)}`,
     );
   for (const child of manifests)
-    if ((child.platform?.os ?? 'unknown') !== 'unknown' && (await content.stat(child.digest))) return child;
+    if ((child.platform?.os ?? 'unknown') !== 'unknown' && (await content.stat(child.digest))) return read(child);
   throw new EngineError('NotFound', `image ${target.digest} has no manifest here for any platform; pull it again`);
 }

@@ -1,6 +1,6 @@
 import { mkdir, rename, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
-import { algorithmOf, type Digest } from '../oci/index.ts';
+import { dirname, join } from 'node:path';
+import type { Digest } from '../oci/index.ts';
 import { isErrno, syncFolder } from '../std/index.ts';
 import { blobPath } from './state.ts';
 
@@ -23,14 +23,19 @@ export function touchedAt({ mtimeMs }: { mtimeMs: number }): number {
 
 /** Gives a finished file its place among the blobs. */
 export async function renameDurably(root: string, from: string, digest: Digest): Promise<void> {
-  const folder = join(root, 'blobs', algorithmOf(digest));
+  await renameInto(root, from, digest);
+  await syncFolder(dirname(blobPath(root, digest)));
+}
+
+/** The same, for callers that sync the folder themselves once they are through. */
+export async function renameInto(root: string, from: string, digest: Digest): Promise<void> {
+  const place = blobPath(root, digest);
   try {
-    await rename(from, blobPath(root, digest));
+    await rename(from, place);
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
-    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) === undefined) throw error;
+    if ((await mkdir(dirname(place), { recursive: true, mode: 0o700 })) === undefined) throw error;
     await syncFolder(join(root, 'blobs'));
-    await rename(from, blobPath(root, digest));
+    await rename(from, place);
   }
-  await syncFolder(folder);
 }
