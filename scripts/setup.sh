@@ -61,6 +61,7 @@ package_of() {
     htpasswd) echo apache2-utils ;;
     pzstd) echo zstd ;;
     setfattr) echo attr ;;
+    apparmor_parser) echo apparmor ;;
     mkfs.ext4) echo e2fsprogs ;;
     xz) echo xz-utils ;;
     *) echo "$1" ;;

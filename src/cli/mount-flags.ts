@@ -34,14 +34,13 @@ export function parseVolume(text: string): MountOption {
     else if (option !== 'cached' && option !== 'delegated' && option !== 'consistent')
       throw new EngineError('InvalidArgument', `-v ${text}: unknown option ${option}`);
   }
-  if (!isPath) return { type: 'volume', name: first, target, ...(readOnly && { readOnly }), ...(noCopy && { noCopy }) };
+  const common = { target, ...(readOnly && { readOnly }), ...(relabel && { relabel }) };
+  if (!isPath) return { type: 'volume', name: first, ...common, ...(noCopy && { noCopy }) };
   return {
     type: 'bind',
     source: resolve(first),
-    target,
     createSource: true,
-    ...(readOnly && { readOnly }),
-    ...(relabel && { relabel }),
+    ...common,
     ...(propagation && { propagation }),
   };
 }

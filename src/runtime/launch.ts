@@ -8,6 +8,7 @@ import type { Container } from './container.ts';
 import { rootfsOf } from './folders.ts';
 import { CLEAN_ENV, requireProgram, shellCommand } from './host-tools.ts';
 import { HIDE_UNIFIED, hidesUnified } from './namespace-command.ts';
+import { selinuxLabels, withMountLabel } from './selinux.ts';
 
 const O_PATH = 0o10000000;
 /** Where the talk with the script runs, and where it keeps the lock: single digits, all that sh knows. */
@@ -53,7 +54,7 @@ export async function launch(
 ): Promise<Launch> {
   const target = rootfsOf(container.folder);
   const { unshare, shell } = shellCommand();
-  const mounting = mountScript(snapshot.mounts, target);
+  const mounting = mountScript(withMountLabel(snapshot.mounts, selinuxLabels(container)), target);
   const script = [
     `exec ${LOCK}<"$LOCK_FILE" && "$FLOCK" -n ${LOCK} || { echo locked >&${TALK}; exit 1; }`,
     ...(hidesUnified() ? [HIDE_UNIFIED] : []),

@@ -65,11 +65,16 @@ function kernelMounts({ security, shmSize, ipc }: Container): SpecMount[] {
   ];
 }
 
-/** The names and addresses that are the container's own, where nobody mounts another file. */
+/** The names and addresses that are the container's own, in its folder and in its /etc. */
+export const OWN_FILES: readonly string[] = ['hostname', 'hosts', 'resolv.conf'];
+
+/** {@link OWN_FILES}, where nobody mounts another file. */
 function ownFiles({ folder }: Container, mounts: readonly PlacedMount[]): PlacedMount[] {
-  return ['hostname', 'hosts', 'resolv.conf']
-    .filter((name) => !mounts.some(({ target }) => target === `/etc/${name}`))
-    .map((name) => ({ type: 'bind', source: join(folder, name), target: `/etc/${name}` }));
+  return OWN_FILES.filter((name) => !mounts.some(({ target }) => target === `/etc/${name}`)).map((name) => ({
+    type: 'bind',
+    source: join(folder, name),
+    target: `/etc/${name}`,
+  }));
 }
 
 function place(
@@ -152,7 +157,8 @@ function makeFolders(path: string): void {
   }
 }
 
-function hostPathOf(mount: PlacedMount & { type: 'bind' | 'volume' }): string {
+/** What is mounted, on this machine. */
+export function hostPathOf(mount: PlacedMount & { type: 'bind' | 'volume' }): string {
   const path = mount.type === 'bind' ? mount.source : mount.hostPath;
   if (path === undefined) throw new EngineError('Internal', `the volume at ${mount.target} has no place yet`);
   if (!path.startsWith('/'))

@@ -25,6 +25,8 @@ export type MountOption =
       /** Fills a new volume with what the image has at `target`, unless `nocopy`. */
       readonly noCopy?: boolean;
       readonly anonymous?: boolean;
+      /** As of a bind mount; a volume is `shared` from its first use on. */
+      readonly relabel?: 'shared' | 'private';
     }
   | {
       readonly type: 'tmpfs';

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../std/index.ts';
+import { apparmorProfile } from './apparmor.ts';
 import type { Container, ContainerState } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import { recordedState, writeState } from './container-state.ts';
@@ -9,7 +10,9 @@ import { clearFinish } from './finish.ts';
 import { bundleOf } from './folders.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { readRecord, readText, replaceRecord } from './record-file.ts';
+import { labelFiles } from './relabel.ts';
 import { withCompiledSeccomp } from './seccomp-cache.ts';
+import { selinuxLabels } from './selinux.ts';
 import { createSpec } from './spec.ts';
 
 /** Throws Conflict for a container that runs, or is on its way. */
@@ -28,12 +31,16 @@ export async function prepareBundle(
   const bundle = bundleOf(container.folder);
   const made: string[] = [];
   const mounts = await placeMounts(root, container, rootfs);
+  const selinux = selinuxLabels(container);
   const spec = createSpec(container, {
     rootfs,
     mounts,
+    apparmor: await apparmorProfile(root, container.security),
+    selinux,
     unifiedCgroups: hasUnifiedCgroups(),
     made: (path) => made.push(path),
   });
+  if (selinux) labelFiles(container, { rootfs, mounts, labels: selinux });
   const compiled = await withCompiledSeccomp(root, runtime, spec);
   for (const name of ['runtime.log', 'pid', container.id, 'oom']) rmSync(join(bundle, name), { force: true });
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(compiled), { mode: 0o600 });

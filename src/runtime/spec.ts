@@ -3,10 +3,10 @@ import { capabilitiesFor } from './capabilities.ts';
 import type { Container } from './container.ts';
 import { devicesFor } from './devices.ts';
 import { cgroupOf, rootfsOf } from './folders.ts';
-import { apparmorProfile, selinuxLabels } from './labels.ts';
 import { type PlacedMount, planMounts } from './mount-plan.ts';
 import { resourcesFor, rlimitsFor } from './resources.ts';
 import { defaultSeccomp, parseSeccomp } from './seccomp.ts';
+import type { SelinuxLabels } from './selinux.ts';
 import type { Seccomp, Spec, SpecLinux } from './spec-types.ts';
 import { type ContainerUser, resolveUser } from './user.ts';
 import { prepareWorkingDirectory } from './working-directory.ts';
@@ -37,6 +37,10 @@ export interface SpecSurroundings {
   readonly mounts: readonly PlacedMount[];
   /** Whether this machine has cgroup v2 alone: the container gets a cgroup namespace then, as docker has it. */
   readonly unifiedCgroups: boolean;
+  /** The AppArmor profile that confines it, where this machine has AppArmor. */
+  readonly apparmor?: string | undefined;
+  /** Its SELinux labels, where this machine has SELinux. */
+  readonly selinux?: SelinuxLabels | undefined;
   /** Hears of every path that was made in the root file system. */
   readonly made?: (path: string) => void;
 }
@@ -46,15 +50,13 @@ export interface SpecSurroundings {
  * and the working directory in it, never outside. Nothing of the image becomes an annotation.
  */
 export function createSpec(container: Container, surroundings: SpecSurroundings): Spec {
-  const { rootfs, made = () => {} } = surroundings;
+  const { rootfs, apparmor, selinux, made = () => {} } = surroundings;
   const { security, hostname, domainname, resources } = container;
   const user = resolveUser(rootfs, container.user, container.groupAdd);
   const mounts = planMounts(container, { rootfs, mounts: surroundings.mounts, made });
   const cwd = prepareWorkingDirectory(rootfs, container.workingDir, { mounts, made });
   const capabilities = capabilitiesFor(security);
   const granted = user.uid === 0 ? capabilities : []; // others get them back by setuid programs only, as with docker
-  const apparmor = apparmorProfile(security);
-  const selinux = selinuxLabels(security);
   const seccomp = seccompFor(container, capabilities);
   return {
     ociVersion: '1.0.2',
