@@ -1,4 +1,4 @@
-import { check, cString, native } from './libc.ts';
+import { check, cString, lastErrno, native } from './libc.ts';
 
 /** `AT_FDCWD`, fcntl.h: names are relative to the working directory. */
 export const AT_FDCWD = -100;
@@ -81,6 +81,30 @@ export function renameAt(oldDirectory: number, oldName: string, newDirectory: nu
   );
 }
 
+/** Flags of renameat2(2), linux/fs.h. */
+export const RenameFlag = { noReplace: 1, exchange: 2, whiteout: 4 } as const;
+
+/** renameat2(2): glibc 2.28. */
+export function renameAt2(
+  oldDirectory: number,
+  oldName: string,
+  newDirectory: number,
+  newName: string,
+  flags: number,
+): void {
+  check(
+    native('int renameat2(int, const char *, int, const char *, unsigned int)')(
+      oldDirectory,
+      cString(oldName),
+      newDirectory,
+      cString(newName),
+      flags,
+    ),
+    'renameat2',
+    newName,
+  );
+}
+
 /** Owner of a name, links themselves included; `name` '' means the descriptor itself. */
 export function chownAt(directory: number, name: string, uid: number, gid: number): void {
   const flags = name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
@@ -119,6 +143,30 @@ export function utimesAt(directory: number, name: string, atime: bigint, mtime: 
   check(result, 'utimensat', name);
 }
 
+const UTIME_NOW = 0x3fffffffn; // utimensat(2)
+const UTIME_OMIT = 0x3ffffffen;
+
+/** {@link utimesAt} by name, each time on its own: the system's clock for `now`, as it is where undefined. */
+export function changeTimesAt(
+  directory: number,
+  name: string,
+  atime: bigint | 'now' | undefined,
+  mtime: bigint | 'now' | undefined,
+): void {
+  for (const [at, time] of [
+    [0, atime],
+    [16, mtime],
+  ] as const) {
+    if (typeof time === 'bigint') writeTimespec(at, time);
+    else times.writeBigInt64LE(time === 'now' ? UTIME_NOW : UTIME_OMIT, at + 8);
+  }
+  check(
+    native('int utimensat(int, const char *, const void *, int)')(directory, cString(name), times, AT_SYMLINK_NOFOLLOW),
+    'utimensat',
+    name,
+  );
+}
+
 function writeTimespec(at: number, nanoseconds: bigint): void {
   const billion = 1_000_000_000n;
   let seconds = nanoseconds / billion;
@@ -134,6 +182,21 @@ function writeTimespec(at: number, nanoseconds: bigint): void {
 /** Makes everything written to the file system of `fd` durable: syncfs(2). Blocks its thread. */
 export function syncFileSystem(fd: number): void {
   check(native('int syncfs(int)')(fd), 'syncfs');
+}
+
+/** fallocate(2): `mode` holds its flags. */
+export function allocateFile(fd: number, mode: number, offset: number, length: number): void {
+  check(native('int fallocate(int, int, int64_t, int64_t)')(fd, mode, offset, length), 'fallocate');
+}
+
+const ENXIO = 6;
+const SEEK = { data: 3, hole: 4 } as const; // lseek(2)
+
+/** The next data or hole of an open file at or after `offset`; undefined past the last data. A file system that knows no holes calls all data. */
+export function seekFile(fd: number, offset: number, whence: keyof typeof SEEK): number | undefined {
+  const result = Number(native('int64_t lseek(int, int64_t, int)')(fd, offset, SEEK[whence]));
+  if (result === -1 && lastErrno() === ENXIO) return undefined;
+  return check(result, 'lseek');
 }
 
 const FICLONE = 0x40049409;

@@ -39,5 +39,4 @@ export { MountFlag, mount, mountNew, unmount } from './mount.ts';
 export { CloneFlag, changeRoot, setNamespace, unshare } from './namespace.ts';
 export { startTimeOf } from './process.ts';
 export { connectSeqpacket, makePipe, pollReadable, shutdownSocket } from './socket.ts';
-export { type FileStatus, statAt } from './stat.ts';
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, setXattrFd } from './xattr.ts';
