@@ -62,6 +62,7 @@ package_of() {
     pzstd) echo zstd ;;
     setfattr) echo attr ;;
     apparmor_parser) echo apparmor ;;
+    ps) echo procps ;;
     mkfs.ext4) echo e2fsprogs ;;
     xz) echo xz-utils ;;
     *) echo "$1" ;;
