@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { cpus, hostname, release, totalmem } from 'node:os';
-import { listContainers, type OciRuntime, probeRuntime } from '../runtime/index.ts';
+import { cpus, hostname, machine, release, totalmem } from 'node:os';
+import {
+  type AppArmorStatus,
+  appArmorStatus,
+  hasSelinux,
+  listContainers,
+  type OciRuntime,
+  probeRuntime,
+} from '../runtime/index.ts';
 import { type ProbeResult, probeDrivers } from '../snapshot/index.ts';
 import { errorMessage } from '../std/index.ts';
 import type { Engine } from './engine.ts';
@@ -14,8 +21,12 @@ export interface Info {
   readonly containers: { readonly running: number; readonly paused: number; readonly stopped: number };
   /** The OCI runtime that containers get, or why there is none. */
   readonly runtime: OciRuntime | { readonly missing: string };
+  /** What confines containers here beside capabilities and seccomp. */
+  readonly apparmor: AppArmorStatus;
+  readonly selinux: boolean;
   readonly kernel: string;
   readonly operatingSystem: string;
+  /** As uname(1) calls it: `x86_64`. */
   readonly architecture: string;
   readonly cpus: number;
   readonly memory: number;
@@ -34,9 +45,11 @@ export async function info(engine: Engine): Promise<Info> {
     images: new Set((await engine.store.images.list()).map(({ descriptor }) => descriptor.digest)).size,
     containers: { running, paused, stopped: containers.length - running - paused },
     runtime: await probeRuntime(engine.root).catch((error: unknown) => ({ missing: errorMessage(error) })),
+    apparmor: appArmorStatus(),
+    selinux: hasSelinux(),
     kernel: release(),
     operatingSystem: await operatingSystem(),
-    architecture: process.arch,
+    architecture: machine(),
     cpus: cpus().length,
     memory: totalmem(),
     hostname: hostname(),

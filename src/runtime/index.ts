@@ -1,4 +1,5 @@
 export { renameContainer, updateContainer } from './amend-container.ts';
+export { type AppArmorStatus, appArmorStatus } from './apparmor.ts';
 export { type Attachment, type AttachOptions, attachContainer, resizeContainer } from './attach.ts';
 export {
   type Container,
@@ -48,6 +49,7 @@ export type {
 export { madePaths } from './prepare-start.ts';
 export { type Resolved, resolveInRoot } from './root-walk.ts';
 export { type RunResult, runForeground } from './run.ts';
+export { hasSelinux } from './selinux.ts';
 export { parseSignal } from './signals.ts';
 export { createSpec, type SpecSurroundings } from './spec.ts';
 export type { Spec } from './spec-types.ts';

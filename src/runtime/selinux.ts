@@ -22,6 +22,11 @@ export interface SelinuxLabels {
 
 const CATEGORIES = 1024;
 
+/** Whether the kernel labels by a policy, enforced or only watched. */
+export function hasSelinux({ root }: SelinuxHost = SELINUX_HOST): boolean {
+  return existsSync(join(root, 'sys/fs/selinux/enforce'));
+}
+
 /**
  * A container's labels; undefined where the kernel has no SELinux, or where the container is exempt from it: privileged, in the host's
  * processes or shared memory, `label=disable`. Types are the policy's own for containers. Its two categories follow from its id, so that
@@ -29,11 +34,11 @@ const CATEGORIES = 1024;
  */
 export function selinuxLabels(
   { id, security, pid, ipc }: Pick<Container, 'id' | 'security' | 'pid' | 'ipc'>,
-  { root }: SelinuxHost = SELINUX_HOST,
+  host: SelinuxHost = SELINUX_HOST,
 ): SelinuxLabels | undefined {
-  if (!existsSync(join(root, 'sys/fs/selinux/enforce'))) return undefined;
+  if (!hasSelinux(host)) return undefined;
   if (security.privileged || pid === 'host' || ipc === 'host' || security.labels.includes('disable')) return undefined;
-  const contexts = containerContexts(root);
+  const contexts = containerContexts(host.root);
   const asked = new Map(
     security.labels.map((label) => [label.slice(0, label.indexOf(':')), label.slice(label.indexOf(':') + 1)]),
   );

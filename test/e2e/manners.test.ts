@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { machine } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
@@ -149,6 +150,14 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
     assert.equal((await ended).code, 130);
     assert.equal((await strata.run('fsck')).trim(), 'clean');
     assert.equal(await strata.run('images', '--quiet', 'never'), '');
+  });
+
+  test('info names the machine as docker does, and what confines containers', async () => {
+    const fields = '{{.Architecture}} {{json .SecurityOptions}}';
+    const [architecture, options] = (await strata.run('info', '--format', fields)).trim().split(' ');
+    assert.equal(architecture, machine());
+    assert.ok(JSON.parse(options ?? '').includes('name=seccomp,profile=builtin'), options);
+    assert.match(await strata.run('info'), /^Security Options:\n( \w+\n)* seccomp\n {2}Profile: builtin\n/m);
   });
 
   test('the launcher is the program', async () => {

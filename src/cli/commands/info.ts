@@ -1,8 +1,11 @@
-import { info as engineInfo } from '../../engine/index.ts';
+import { info as engineInfo, type Info } from '../../engine/index.ts';
 import { type Command, command } from '../command.ts';
 import { formatObject } from '../format.ts';
 import { formatSize } from '../humanize.ts';
 import { version } from '../version.ts';
+
+const NO_PARSER =
+  ' apparmor: the kernel has it, but containers get no profile: apparmor_parser is missing (apt-get install apparmor)';
 
 export const info: Command = command({
   flags: { format: { kind: 'string', short: 'f', description: 'Print with this Go template, or "json"' } },
@@ -21,6 +24,7 @@ export const info: Command = command({
         ContainersPaused: containers.paused,
         ContainersStopped: containers.stopped,
         DefaultRuntime: 'missing' in runtime ? '' : runtime.name,
+        SecurityOptions: securityOptions(found),
         KernelVersion: found.kernel,
         OperatingSystem: found.operatingSystem,
         OSType: process.platform,
@@ -45,6 +49,11 @@ export const info: Command = command({
           ({ driver, works, why }) => ` ${driver}: ${works ? 'works here' : (why ?? 'does not work here')}`,
         ),
         `Runtime: ${'missing' in runtime ? runtime.missing : `${runtime.name} (${runtime.path})`}`,
+        'Security Options:',
+        ...securityOptions(found).map(
+          (option) => ` ${option.replace(/^name=/, '').replace(',profile=', '\n  Profile: ')}`,
+        ),
+        ...(found.apparmor === 'no parser' ? [NO_PARSER] : []),
         `Root Dir: ${found.root}`,
         `Kernel Version: ${found.kernel}`,
         `Operating System: ${found.operatingSystem}`,
@@ -56,3 +65,12 @@ export const info: Command = command({
     );
   },
 });
+
+/** In docker's form. */
+function securityOptions({ apparmor, selinux }: Info): string[] {
+  return [
+    ...(apparmor === 'ready' ? ['name=apparmor'] : []),
+    'name=seccomp,profile=builtin',
+    ...(selinux ? ['name=selinux'] : []),
+  ];
+}
