@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { lazyBuiltins } from './lazy-builtins.ts';
 import { passDoors } from './pass-doors.ts';
 
 /**
@@ -35,9 +36,11 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
       });
     },
   };
-  const plugins = [passDoors(), apart];
+  const plugins = [passDoors(), lazyBuiltins(), apart];
   await build({ ...common, plugins, entryPoints: [...helpers, 'src/cli/start.ts'].map(entry) });
-  await build({ ...common, plugins, entryPoints: [entry('src/cli/strata.ts')], banner: { js: CODE_CACHE } });
+  // Node's import() of CommonJS goes through the loader of ES modules, which first reads the whole text for its exports: 6 ms.
+  const supported = { 'dynamic-import': false };
+  await build({ ...common, supported, plugins, entryPoints: [entry('src/cli/strata.ts')], banner: { js: CODE_CACHE } });
 
   const parts = [...undici].map((path) => `exports[${JSON.stringify(partOf(path))}]=require(${JSON.stringify(path)});`);
   const stdin = { contents: parts.join('\n'), resolveDir: process.cwd(), sourcefile: 'undici.js' };

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { type Digest, isDigest } from '../oci/index.ts';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import type { Toc, TocEntry } from './toc.ts';
 import { formatEntry, parseEntry } from './toc-line.ts';
 
@@ -28,7 +27,7 @@ interface Header {
  * renamed, not synced: it can be made again from its blob.
  */
 export async function writeTocFile(path: string, toc: Toc): Promise<void> {
-  const aside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
+  const aside = `${path}.tmp-${randomHex(6)}`;
   try {
     await pipeline(portions(toc), createZstdCompress(FASTEST), createWriteStream(aside, { mode: 0o600, flags: 'wx' }));
     await rename(aside, path);

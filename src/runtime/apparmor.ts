@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import { DEFAULT_PROFILE, defaultProfile } from './apparmor-profile.ts';
 import { runFolder } from './folders.ts';
 import { findProgram } from './host-tools.ts';
@@ -74,7 +73,7 @@ function isLoaded({ sys }: AppArmorHost, profile: string): boolean | undefined {
 
 async function load(root: string, parser: string): Promise<void> {
   mkdirSync(runFolder(root), { recursive: true, mode: 0o700 });
-  const file = join(runFolder(root), `apparmor-${randomBytes(6).toString('hex')}`);
+  const file = join(runFolder(root), `apparmor-${randomHex(6)}`);
   writeFileSync(file, defaultProfile(), { mode: 0o600, flag: 'wx' });
   try {
     const { code, stderr } = await runCommand([parser, '-Kr', file]);

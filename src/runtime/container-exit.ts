@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage, hasCode } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { exitOf, recordedState, writeState } from './container-state.ts';
+import { changeState, exitOf, recordedState } from './container-state.ts';
 import { readContainer } from './find-container.ts';
 import { deleteFromRuntime, finishContainer } from './finish.ts';
 import { rootfsOf } from './folders.ts';
@@ -43,12 +44,40 @@ export async function containerExited(root: string, id: string, actions: ExitAct
   const pause =
     ran > RECOVERED || state.backoff === undefined ? FIRST_PAUSE : Math.min(state.backoff * 2, LONGEST_PAUSE);
   const restarts = state.restarts + 1;
-  writeState(container.folder, { ...recordedState(container.folder), status: 'restarting', restarts, backoff: pause });
-  await sleep(pause);
-  const now = readContainer(root, id);
-  if (now?.state.status !== 'restarting') return; // stopped, started or removed meanwhile
-  containerEvent(root, now, 'restart');
-  await actions.restart(now, { restarts, backoff: pause });
+  changeState(container.folder, (now) =>
+    now.status === 'exited' ? { ...now, status: 'restarting', restarts, backoff: pause } : undefined,
+  );
+  await restartAfter(root, id, { restarts, pause }, actions);
+}
+
+/** Where its files are in use just then it is tried again; whatever else keeps it from starting ends it for good, as under docker. */
+async function restartAfter(
+  root: string,
+  id: string,
+  { restarts, pause }: { restarts: number; pause: number },
+  actions: Pick<ExitActions, 'restart'>,
+): Promise<void> {
+  for (let wait = pause; ; wait = Math.min(wait * 2, LONGEST_PAUSE)) {
+    await sleep(wait);
+    const now = readContainer(root, id);
+    if (now?.state.status !== 'restarting') return; // stopped, started or removed meanwhile
+    try {
+      await actions.restart(now, { restarts, backoff: wait });
+      containerEvent(root, now, 'restart');
+      return;
+    } catch (error) {
+      if (hasCode(error, 'Conflict')) continue;
+      giveUp(now, errorMessage(error));
+      throw error;
+    }
+  }
+}
+
+/** One that could not start its process has said so itself. */
+function giveUp({ folder }: Container, error: string): void {
+  changeState(folder, ({ watcher: _, ...now }) =>
+    now.status === 'restarting' ? { ...now, status: 'exited', error } : undefined,
+  );
 }
 
 function wantsRestart(

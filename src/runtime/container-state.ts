@@ -4,6 +4,7 @@ import type { Container, ContainerRecord, ContainerState } from './container.ts'
 import { bundleOf } from './folders.ts';
 import { identify, isAlive, isInContainer } from './process-identity.ts';
 import { readRecord, readText, replaceRecord } from './record-file.ts';
+import { withStateLock } from './state-lock.ts';
 
 export const CREATED: ContainerState = {
   status: 'created',
@@ -22,8 +23,20 @@ export function recordedState(folder: string): ContainerState {
   return readRecord<ContainerState>(join(folder, 'state.json')) ?? CREATED;
 }
 
-export function writeState(folder: string, state: ContainerState): void {
-  replaceRecord(join(folder, 'state.json'), state);
+/**
+ * Changes the recorded state as it is at that moment: nobody else's change is lost. Where `change` gives nothing it stays. Returns what it was.
+ * NotFound where the container is gone.
+ */
+export function changeState(
+  folder: string,
+  change: (now: ContainerState) => ContainerState | undefined,
+): ContainerState {
+  return withStateLock(folder, () => {
+    const before = recordedState(folder);
+    const after = change(before);
+    if (after) replaceRecord(join(folder, 'state.json'), after);
+    return before;
+  });
 }
 
 /** The state as the processes of this machine bear it out: one that says "running" of a process that is gone has ended. */
@@ -45,9 +58,9 @@ export function isUnfinished({ folder, id }: { folder: string; id: string }): bo
   return claims && stateOf(folder, id).status === 'exited';
 }
 
-/** Whether the command that made this container is about to start it. */
-export function isStarting({ state: { status, watcher } }: Container): boolean {
-  return status === 'created' && watcher !== undefined && isAlive(watcher);
+/** Whether a command is about to start this container, perhaps the one that made it. */
+export function isStarting({ status, watcher }: ContainerState): boolean {
+  return status !== 'running' && status !== 'paused' && watcher !== undefined && isAlive(watcher);
 }
 
 export function containerFrom(record: ContainerRecord, folder: string): Container {

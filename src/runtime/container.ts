@@ -98,6 +98,6 @@ export interface Container extends ContainerRecord {
   readonly folder: string;
 }
 
-export function isActive({ state }: Container): boolean {
+export function isActive({ state }: { readonly state: Pick<ContainerState, 'status'> }): boolean {
   return state.status === 'running' || state.status === 'paused';
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EngineError, isErrno } from '../std/index.ts';
-import type { Container, ContainerState } from './container.ts';
+import { EngineError, hasCode, isErrno } from '../std/index.ts';
+import { type Container, type ContainerState, isActive } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { recordedState, stateOf, writeState } from './container-state.ts';
+import { changeState, isStarting, stateOf } from './container-state.ts';
 import { changed } from './events.ts';
 import { readContainer } from './find-container.ts';
 import { deleteFromRuntime, reapContainer } from './finish.ts';
@@ -10,6 +10,7 @@ import { runInNamespace } from './namespace-command.ts';
 import { probeRuntime, runtimeArguments } from './oci-runtime.ts';
 import { discardContainer } from './remove-container.ts';
 import { parseSignal } from './signals.ts';
+import { withStateLock } from './state-lock.ts';
 import { removeAnonymousVolumes } from './volumes.ts';
 
 const SIGKILL = 9;
@@ -33,7 +34,9 @@ export async function stopContainer(
 ): Promise<void> {
   const state = stateOf(container.folder, container.id);
   if (state.status === 'restarting') {
-    writeState(container.folder, { ...recordedState(container.folder), status: 'exited', stopped: true });
+    changeState(container.folder, (now) =>
+      now.status === 'restarting' ? { ...now, status: 'exited', stopped: true } : undefined,
+    );
     return;
   }
   if (state.status !== 'running' && state.status !== 'paused') return;
@@ -80,7 +83,7 @@ export async function pauseContainer(root: string, container: Container): Promis
   const state = requireRunning(container);
   if (state.status === 'paused') throw new EngineError('Conflict', `container ${container.name} is paused already`);
   await runtimeVerb(root, container, 'pause');
-  writeState(container.folder, { ...recordedState(container.folder), status: 'paused' });
+  recordPaused(container.folder, state);
   containerEvent(root, container, 'pause');
 }
 
@@ -88,28 +91,56 @@ export async function unpauseContainer(root: string, container: Container): Prom
   const state = requireRunning(container);
   if (state.status !== 'paused') throw new EngineError('Conflict', `container ${container.name} is not paused`);
   await runtimeVerb(root, container, 'resume');
-  writeState(container.folder, { ...recordedState(container.folder), status: 'running' });
+  changeState(container.folder, (now) => (now.status === 'paused' ? { ...now, status: 'running' } : undefined));
   containerEvent(root, container, 'unpause');
 }
 
+/** Of a run that has ended meanwhile, its end stays recorded. */
+export function recordPaused(folder: string, { startedAt }: Pick<ContainerState, 'startedAt'>): void {
+  changeState(folder, (now) =>
+    now.status === 'running' && now.startedAt === startedAt ? { ...now, status: 'paused' } : undefined,
+  );
+}
+
 /**
- * Removes a container's record, log and name; anonymous volumes too where asked. Conflict for one that runs, unless `force`. The snapshot
- * is the caller's to remove afterwards.
+ * Removes a container's record, log and name; anonymous volumes too where asked. Conflict for one that runs or is being started, unless `force`.
+ * The snapshot is the caller's to remove afterwards.
  */
 export async function removeContainer(
   root: string,
   container: Container,
   { force = false, volumes = false }: { force?: boolean; volumes?: boolean } = {},
 ): Promise<void> {
-  const { status } = stateOf(container.folder, container.id);
-  if (status === 'running' || status === 'paused') {
-    if (!force)
-      throw new EngineError('Conflict', `container ${container.name} is running; stop it first, or use force`);
-    await stopContainer(root, container, { timeout: 0, signal: 'SIGKILL' });
-  } else if (status === 'restarting') await stopContainer(root, container);
-  await deleteFromRuntime(root, container.id);
-  discardContainer(root, container);
+  const { folder, id } = container;
+  do {
+    const { status } = stateOf(folder, id);
+    if (force && isActive({ state: { status } }))
+      await stopContainer(root, container, { timeout: 0, signal: 'SIGKILL' });
+    else if (status === 'restarting') await stopContainer(root, container);
+  } while (!discardIdle(root, container, force));
+  await deleteFromRuntime(root, id);
   if (volumes || container.autoRemove) await removeAnonymousVolumes(root, container);
+}
+
+/** Removes the record while nobody can start the container. False where it runs by now and is to be stopped first. */
+function discardIdle(root: string, container: Container, force: boolean): boolean {
+  const { folder, id, name } = container;
+  try {
+    return withStateLock(folder, () => {
+      const state = stateOf(folder, id);
+      if (isActive({ state })) {
+        if (force) return false;
+        throw new EngineError('Conflict', `container ${name} is running; stop it first, or use force`);
+      }
+      if (!force && isStarting(state) && state.watcher?.pid !== process.pid)
+        throw new EngineError('Conflict', `container ${name} is being started; stop it first, or use force`);
+      discardContainer(root, container);
+      return true;
+    });
+  } catch (error) {
+    if (hasCode(error, 'NotFound')) return true; // gone already, with its run
+    throw error;
+  }
 }
 
 /** The state of a container that has processes; Conflict for any other. */
@@ -140,7 +171,7 @@ export async function runtimeVerb(
 }
 
 function markStopped({ folder }: Container): void {
-  writeState(folder, { ...recordedState(folder), stopped: true });
+  changeState(folder, (now) => ({ ...now, stopped: true }));
 }
 
 async function send(root: string, container: Container, state: ContainerState, signal: number): Promise<void> {

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError, syncFolder, writeFileAtomic } from '../std/index.ts';
+import { EngineError, randomHex, syncFolder, writeFileAtomic } from '../std/index.ts';
 import type { Container, ContainerRecord, ProcessIdentity } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import { claimName, releaseName } from './container-names.ts';
@@ -14,7 +13,7 @@ import { identify } from './process-identity.ts';
 
 /** 64 hexadecimal digits, as docker's. */
 export function newContainerID(): string {
-  return randomBytes(32).toString('hex');
+  return randomHex(32);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../std/index.ts';
+import { EngineError, randomHex } from '../std/index.ts';
 import { capabilitiesFor } from './capabilities.ts';
 import type { Container } from './container.ts';
 import { containerEvent } from './container-event.ts';
@@ -109,7 +108,7 @@ async function prepareExec(
   if (status === 'paused') throw new EngineError('Conflict', `container ${container.name} is paused; unpause it first`);
   if (pid === 0) throw new EngineError('Conflict', `container ${container.name} is only starting; try again`);
   const runtime = await probeRuntime(root);
-  const at = join(bundleOf(container.folder), `exec-${randomBytes(4).toString('hex')}`);
+  const at = join(bundleOf(container.folder), `exec-${randomHex(4)}`);
   const [file, pidFile, log] = [`${at}.json`, `${at}.pid`, `${at}.log`];
   writeFileSync(file, JSON.stringify(processFor(container, pid, options)), { mode: 0o600 });
   const verb = ['exec', '--process', file, '--pid-file', pidFile, ...(options.detach ? ['-d'] : []), container.id];

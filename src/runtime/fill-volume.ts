@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { EngineError, hasCode } from '../std/index.ts';
+import { EngineError, hasCode, randomHex } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { CLEAN_ENV, requireProgram } from './host-tools.ts';
 import type { PlacedMount } from './mount-plan.ts';
@@ -52,7 +51,7 @@ function findDirectory(rootfs: number, target: string): ReturnType<typeof resolv
 }
 
 async function copyInto(source: number, mountpoint: string): Promise<void> {
-  const aside = `${mountpoint}.${randomBytes(6).toString('hex')}`;
+  const aside = `${mountpoint}.${randomHex(6)}`;
   mkdirSync(aside, { mode: 0o700 });
   try {
     await copyTree(source, aside);

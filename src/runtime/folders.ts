@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { shortHash } from './short-hash.ts';
 
 /** Where the state of containers lies below a state folder: see "State on disk" in ARCHITECTURE.md. */
 export function containersFolder(root: string): string {
@@ -34,7 +34,7 @@ export function runFolder(root: string): string {
     process.getuid?.() === 0
       ? '/run'
       : (process.env['XDG_RUNTIME_DIR'] ?? `/tmp/overstrata-${process.getuid?.() ?? 0}`);
-  return join(base, 'overstrata', createHash('sha256').update(realRoot(root)).digest('hex').slice(0, 8));
+  return join(base, 'overstrata', shortHash(realRoot(root)));
 }
 
 /** Parent of every container's cgroup. */

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomHex } from '../std/index.ts';
 
 const QUALITIES =
   'amber brisk calm candid clever coral crisp daring deft eager early fabled fair fleet gentle gilded glad golden hardy hazel honest humble jolly keen kindly lively lucid lunar mellow merry mild misty modest nimble noble patient placid polite proud quick quiet ready rustic serene silent silver sincere sleek smooth snowy solar steady sunny swift tidy tranquil trusty upbeat velvet vivid warm wise witty young zesty'.split(
@@ -14,9 +14,14 @@ const PEOPLE =
 /** A name for a container that was given none: `steady_palladio`. Later attempts carry a number, as the short ones may all be taken. */
 export function generateName(attempt = 0): string {
   const name = `${pick(QUALITIES)}_${pick(PEOPLE)}`;
-  return attempt < 5 ? name : `${name}${randomInt(10 ** Math.min(attempt - 4, 9))}`;
+  return attempt < 5 ? name : `${name}${drawBelow(10 ** Math.min(attempt - 4, 9))}`;
 }
 
 function pick(words: readonly string[]): string {
-  return words[randomInt(words.length)] as string;
+  return words[drawBelow(words.length)] as string;
+}
+
+/** A whole number from 0 up to `limit`, nearly evenly: a name, not a secret. */
+function drawBelow(limit: number): number {
+  return Number.parseInt(randomHex(6), 16) % limit;
 }

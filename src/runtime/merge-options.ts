@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { hostname as hostOwnName } from 'node:os';
-import { EngineError } from '../std/index.ts';
+import { EngineError, randomHex } from '../std/index.ts';
 import type { ContainerRecord } from './container.ts';
 import { requireName } from './container-names.ts';
 import type { CreateOptions, MountOption, SecurityOptions } from './options.ts';
@@ -117,9 +116,7 @@ function mergeMounts({ image, mounts = [] }: CreateOptions): readonly MountOptio
     .filter((target) => !taken.has(target))
     .map((target): MountOption => ({ type: 'volume', target }));
   return [...asked, ...anonymous].map((mount) =>
-    mount.type === 'volume' && mount.name === undefined
-      ? { ...mount, name: randomBytes(32).toString('hex'), anonymous: true }
-      : mount,
+    mount.type === 'volume' && mount.name === undefined ? { ...mount, name: randomHex(32), anonymous: true } : mount,
   );
 }
 

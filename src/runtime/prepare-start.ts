@@ -1,14 +1,15 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../std/index.ts';
+import { EngineError, hasCode } from '../std/index.ts';
 import { apparmorProfile } from './apparmor.ts';
 import type { Container, ContainerState } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { recordedState, writeState } from './container-state.ts';
+import { changeState, isStarting, stateOf } from './container-state.ts';
 import { placeMounts } from './fill-volume.ts';
 import { clearFinish } from './finish.ts';
 import { bundleOf } from './folders.ts';
 import type { OciRuntime } from './oci-runtime.ts';
+import { identify } from './process-identity.ts';
 import { readRecord, readText, replaceRecord } from './record-file.ts';
 import { labelFiles } from './relabel.ts';
 import { withCompiledSeccomp } from './seccomp-cache.ts';
@@ -19,6 +20,33 @@ import { createSpec } from './spec.ts';
 export function requireStartable({ name, state }: Container): void {
   if (state.status === 'running' || state.status === 'paused')
     throw new EngineError('Conflict', `container ${name} is running already`);
+}
+
+/**
+ * Says that this process is about to start the container, so that nobody takes it away meanwhile. Conflict where it runs, or somebody else starts
+ * it.
+ */
+export function announceStart(container: Container): void {
+  const { folder, id, name } = container;
+  const own = identify(process.pid);
+  changeState(folder, () => {
+    const state = stateOf(folder, id);
+    requireStartable({ ...container, state });
+    if (state.watcher?.pid === own?.pid) return undefined;
+    if (isStarting(state)) throw new EngineError('Conflict', `container ${name} is started by another command already`);
+    return { ...state, ...(own && { watcher: own }) };
+  });
+}
+
+/** Takes back {@link announceStart} after a start that failed. */
+export function withdrawStart({ folder }: Container): void {
+  try {
+    changeState(folder, ({ watcher, ...rest }) =>
+      watcher?.pid === process.pid && rest.status !== 'running' && rest.status !== 'paused' ? rest : undefined,
+    );
+  } catch (error) {
+    if (!hasCode(error, 'NotFound')) throw error; // removed: there is nothing to take back
+  }
 }
 
 /** Writes the bundle's config.json, and makes in the mounted root file system what it speaks of. */
@@ -52,7 +80,7 @@ export function madePaths(container: Container): readonly string[] {
   return readRecord<string[]>(madeFile(container)) ?? [];
 }
 
-/** Records that the container runs from now on. */
+/** Records that the container runs from now on. Conflict for a restart by policy where somebody stopped the container meanwhile. */
 export function recordStart(
   root: string,
   container: Container,
@@ -61,17 +89,20 @@ export function recordStart(
     readonly restarts?: number;
   },
 ): void {
-  const { folder } = container;
-  const { restarts } = recordedState(folder);
+  const { folder, name } = container;
   clearFinish(folder);
-  writeState(folder, {
-    status: 'running',
-    pid: 0,
-    exitCode: 0,
-    oomKilled: false,
-    startedAt: new Date().toISOString(),
-    restarts,
-    ...running,
+  changeState(folder, ({ status, restarts }) => {
+    if (running.restarts && status !== 'restarting')
+      throw new EngineError('Conflict', `container ${name} was stopped before its restart`);
+    return {
+      status: 'running',
+      pid: 0,
+      exitCode: 0,
+      oomKilled: false,
+      startedAt: new Date().toISOString(),
+      restarts,
+      ...running,
+    };
   });
   containerEvent(root, container, 'start');
 }

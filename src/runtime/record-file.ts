@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 
 /**
  * Replaces a record for every reader at once, without waiting for the disk: for what a stop of the machine makes void anyway, like the
@@ -12,7 +11,7 @@ export function replaceRecord(path: string, value: unknown): void {
 
 /** {@link replaceRecord} for text. */
 export function replaceText(path: string, text: string): void {
-  const aside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
+  const aside = `${path}.tmp-${randomHex(6)}`;
   try {
     writeFileSync(aside, text, { mode: 0o600, flag: 'wx' });
     renameSync(aside, path);

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isErrno } from '../std/index.ts';
+import { isErrno, randomHex } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { containerEvent } from './container-event.ts';
 import { releaseName } from './container-names.ts';
@@ -9,7 +8,7 @@ import { releaseName } from './container-names.ts';
 /** Removes a container's folder and name at once for every reader; the snapshot is the caller's. True for the one who did it. */
 export function discardContainer(root: string, container: Container): boolean {
   const trash = join(root, 'trash');
-  const aside = join(trash, `container-${container.id.slice(0, 12)}-${randomBytes(6).toString('hex')}`);
+  const aside = join(trash, `container-${container.id.slice(0, 12)}-${randomHex(6)}`);
   try {
     moveAway(container.folder, trash, aside);
   } catch (error) {

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bareSpec } from './bare-bundle.ts';
 import { CGROUP_PARENT, runFolder } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { type OciRuntime, runtimeArguments } from './oci-runtime.ts';
-import { readText, replaceText } from './record-file.ts';
+import { readRecord, replaceRecord } from './record-file.ts';
+import { shortHash } from './short-hash.ts';
 import type { Seccomp, Spec } from './spec-types.ts';
 
 /** By which crun takes a filter that was compiled before, base64, instead of compiling the profile: half of what a run costs it. */
@@ -26,17 +26,21 @@ export async function withCompiledSeccomp(root: string, runtime: OciRuntime, spe
   return { ...spec, linux, annotations: { ...spec.annotations, [COMPILED]: filter } };
 }
 
+interface CachedFilter {
+  readonly key: string;
+  /** Base64; null where this runtime can't: it is asked no more. */
+  readonly filter: string | null;
+}
+
 async function compiledFilter(root: string, runtime: OciRuntime, seccomp: Seccomp): Promise<string | undefined> {
-  const key = createHash('sha256')
-    .update(`${runtime.path} ${runtime.build} ${process.arch} ${JSON.stringify(seccomp)}`)
-    .digest('hex');
-  const path = join(root, 'seccomp', key);
-  const known = readText(path);
-  if (known !== undefined) return known === '' ? undefined : known;
-  const compiled = (await compile(root, runtime, seccomp).catch(() => undefined)) ?? '';
+  const key = `${runtime.path} ${runtime.build} ${process.arch} ${JSON.stringify(seccomp)}`;
+  const path = join(root, 'seccomp', shortHash(key));
+  const cached = readRecord<CachedFilter>(path);
+  if (cached?.key === key) return cached.filter ?? undefined;
+  const filter = await compile(root, runtime, seccomp).catch(() => undefined);
   mkdirSync(join(root, 'seccomp'), { recursive: true, mode: 0o700 });
-  replaceText(path, compiled); // empty: this runtime can't, ask no more
-  return compiled === '' ? undefined : compiled;
+  replaceRecord(path, { key, filter: filter ?? null } satisfies CachedFilter);
+  return filter;
 }
 
 /** Has the runtime create a container with this profile and takes the filter that it keeps beside its state for later execs. */

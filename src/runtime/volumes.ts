@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import type { ContainerRecord } from './container.ts';
 import { requireName } from './container-names.ts';
 import { appendEvent } from './events.ts';
@@ -37,10 +36,10 @@ export function createVolume(
     anonymous?: boolean;
   } = {},
 ): Volume {
-  const chosen = name === undefined ? randomBytes(32).toString('hex') : requireName(name, 'volume');
+  const chosen = name === undefined ? randomHex(32) : requireName(name, 'volume');
   const existing = getVolume(root, chosen);
   if (existing) return existing;
-  const aside = join(root, 'volumes', `.new-${randomBytes(6).toString('hex')}`);
+  const aside = join(root, 'volumes', `.new-${randomHex(6)}`);
   // Mode 0700 above what is mounted: a set-user-ID program in a volume must be out of reach for the machine's users (CVE-2021-41091).
   mkdirSync(aside, { recursive: true, mode: 0o700 });
   mkdirSync(join(aside, '_data'), { mode: 0o755 });
@@ -101,7 +100,7 @@ export async function removeVolume(
       'Conflict',
       `volume ${name} is in use by ${users.map((id) => id.slice(0, 12)).join(', ')}; remove them first`,
     );
-  const trash = join(root, 'trash', `volume-${name.slice(0, 64)}-${randomBytes(6).toString('hex')}`);
+  const trash = join(root, 'trash', `volume-${name.slice(0, 64)}-${randomHex(6)}`);
   mkdirSync(join(root, 'trash'), { recursive: true, mode: 0o700 });
   renameSync(join(root, 'volumes', name), trash);
   rmSync(trash, { recursive: true, force: true });

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../linux/index.ts';
 import type { Digest } from '../oci/index.ts';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import type { Driver } from './driver.ts';
 import { isTaken, listChildren, nameLock, placeOf, type SnapshotFolder } from './folder.ts';
 import { isLocked, mounted } from './mount-lock.ts';
@@ -64,7 +63,7 @@ function takeAway(
   const place = placeOf(folder, name);
   const before = used(place);
   if (before) throw before;
-  const hidden = join(folder.path, `${LEAVING}${randomBytes(4).toString('hex')}-${name}`);
+  const hidden = join(folder.path, `${LEAVING}${randomHex(4)}-${name}`);
   try {
     renameSync(place, hidden);
   } catch (error) {

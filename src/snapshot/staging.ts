@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryFlock } from '../linux/index.ts';
 import type { Digest } from '../oci/index.ts';
-import { EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import { getSnapshot, placeOf, type SnapshotFolder } from './folder.ts';
 import { discard } from './trash.ts';
 
@@ -22,7 +21,7 @@ export interface Staging extends AsyncDisposable {
 
 /** A staging folder for what is quickly made: no lock tells that its maker lives, only its age. */
 export function stage(folder: SnapshotFolder): Staging {
-  const path = join(folder.path, `${STAGED}${randomBytes(8).toString('hex')}`);
+  const path = join(folder.path, `${STAGED}${randomHex(8)}`);
   mkdirSync(path, { mode: 0o700 });
   let published = false;
   return {

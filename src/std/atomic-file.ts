@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { randomHex } from './random.ts';
 
 /** Replaces `path` with `data` so that a crash leaves the old file or the new one, never a part: write aside, fsync, rename, fsync the folder. */
 export async function writeFileAtomic(
@@ -64,5 +64,5 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** A name beside `path` for what is being written; `.tmp-` marks it as waste after a crash. */
 function asideOf(path: string): string {
-  return `${path}.tmp-${randomBytes(6).toString('hex')}`;
+  return `${path}.tmp-${randomHex(6)}`;
 }

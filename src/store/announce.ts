@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno } from '../std/index.ts';
+import { isErrno, randomHex } from '../std/index.ts';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.ts';
 import { ASIDE, lockState } from './state.ts';
 
@@ -26,7 +25,7 @@ export async function announceUse({ root }: { readonly root: string }): Promise<
 
 /** Tells {@link announceUse} that a collection begins; the caller holds the lock `collection` until it has disposed this. */
 export async function markCollecting(root: string): Promise<AsyncDisposable> {
-  const aside = join(root, `collecting${ASIDE}${randomUUID()}`);
+  const aside = join(root, `collecting${ASIDE}${randomHex(16)}`);
   try {
     await writeFile(aside, JSON.stringify(await thisProcess()), { mode: 0o600 });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, type Digest, DigestMismatch, digestOf } from '../oci/index.ts';
@@ -94,21 +95,31 @@ async function openBlob(path: string, digest: Digest): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) throw new EngineError('NotFound', `no blob ${digest}`, { cause: error });
-    throw diskError(error, `reading blob ${digest}`);
+    throw unreadable(error, digest);
   }
 }
 
+function unreadable(error: unknown, digest: Digest): unknown {
+  if (isErrno(error, 'ENOENT')) return new EngineError('NotFound', `no blob ${digest}`, { cause: error });
+  return diskError(error, `reading blob ${digest}`);
+}
+
+/** In one go: a small file is read sooner than a thread is asked to. */
 async function readDocument(path: string, digest: Digest, limit: number): Promise<Buffer> {
-  await using file = await openBlob(path, digest);
-  const { size } = await file.stat();
-  if (size > limit) {
-    throw new EngineError('ResourceExhausted', `blob ${digest} has ${size} bytes, at most ${limit} are read at once`);
-  }
-  const bytes = await file.readFile();
+  const bytes = readWhole(path, digest, limit);
   const actual = digestOf(bytes, algorithmOf(digest));
   if (actual !== digest) throw new DigestMismatch(`blob ${digest} on disk`, digest, actual);
   return bytes;
+}
+
+function readWhole(path: string, digest: Digest, limit: number): Buffer {
+  try {
+    const { size } = statSync(path);
+    if (size <= limit) return readFileSync(path);
+    throw new EngineError('ResourceExhausted', `blob ${digest} has ${size} bytes, at most ${limit} are read at once`);
+  } catch (error) {
+    throw unreadable(error, digest);
+  }
 }
 
 /** Reads one chunk ahead, each into a buffer of its own. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkLayoutFile, encodeDocument, LAYOUT_FILE } from '../oci/index.ts';
@@ -19,11 +20,11 @@ const PRIVATE = ['blobs', 'blobs/sha256', 'ingests', 'layers', 'leases', 'locks'
 /** Sees to it that `root` is a state folder of this program's version: makes what is missing, upgrades what is older. */
 export async function prepareState(root: string, upgrades: readonly Upgrade[] = UPGRADES): Promise<void> {
   const current = upgrades.at(-1)?.version ?? FIRST_VERSION;
-  if ((await readVersion(root, current)) === current) return;
+  if (readVersion(root, current) === current) return;
 
   await makeFolders(root);
   using _lock = await lockState(root, 'format');
-  const version = await readVersion(root, current); // another process may have been here first
+  const version = readVersion(root, current); // another process may have been here first
   if (version === current) return;
   if (version === undefined) await makeLayout(root);
   for (const upgrade of upgrades) {
@@ -35,10 +36,10 @@ export async function prepareState(root: string, upgrades: readonly Upgrade[] = 
 }
 
 /** The version of the state in `root`, undefined where there is none yet. Conflict where it is newer than `current`. */
-async function readVersion(root: string, current: number): Promise<number | undefined> {
+function readVersion(root: string, current: number): number | undefined {
   let text: string;
   try {
-    text = await readFile(join(root, 'format'), 'utf8');
+    text = readFileSync(join(root, 'format'), 'utf8'); // every command passes here, and fs.promises takes a millisecond to load
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Descriptor, encodeDocument, isDigest, parseDescriptor } from '../oci/index.ts';
 import { EngineError, isErrno, writeFileAtomic } from '../std/index.ts';
@@ -39,7 +39,7 @@ export async function readIndexEntries(
   const path = join(root, 'index.json');
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
     throw new EngineError('DataLoss', `${path} is missing; see strata fsck --repair`, { cause: error });

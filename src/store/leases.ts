@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { appendFile, type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryFlock } from '../linux/index.ts';
 import { type Digest, isDigest, parseDigest } from '../oci/index.ts';
-import { isErrno } from '../std/index.ts';
+import { isErrno, randomHex } from '../std/index.ts';
 import { touchFile } from './blob-file.ts';
 import { onDisk } from './disk-error.ts';
 import { ASIDE, blobPath, lockState, namesIn } from './state.ts';
@@ -27,7 +26,7 @@ export interface LiveLeases {
 const NAMED = '.digests';
 
 export async function beginLease(root: string): Promise<Lease> {
-  const id = randomUUID();
+  const id = randomHex(16);
   const path = join(root, 'leases', id);
   const file = await onDisk('beginning a lease', () => makeLease(root, path));
   return {

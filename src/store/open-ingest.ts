@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../oci/index.ts';
-import { GrowingFile, isErrno } from '../std/index.ts';
+import { GrowingFile, isErrno, randomHex } from '../std/index.ts';
 import { onDisk } from './disk-error.ts';
 import { holdFile } from './held-file.ts';
 import type { ExistingBlob, ExpectedBlob, Ingest } from './ingest.ts';
@@ -23,7 +22,7 @@ export function openIngest(
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Ingest | ExistingBlob> {
   const { digest } = expected;
-  const folder = join(place.root, 'ingests', digest === undefined ? randomUUID() : digestFileName(digest));
+  const folder = join(place.root, 'ingests', digest === undefined ? randomHex(16) : digestFileName(digest));
   return onDisk(`writing ${digest ?? 'a blob'}`, async () => {
     for (;;) {
       const before = digest === undefined ? undefined : await findExisting(place, digest);

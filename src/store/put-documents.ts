@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Digest, digestOf } from '../oci/index.ts';
-import { forEachLimited, syncFolder } from '../std/index.ts';
+import { forEachLimited, randomHex, syncFolder } from '../std/index.ts';
 import { renameInto, touchFile } from './blob-file.ts';
 import { onDisk } from './disk-error.ts';
 import { ASIDE, blobPath, lockState } from './state.ts';
@@ -47,5 +46,5 @@ async function writeSynced({ aside, bytes }: Document): Promise<void> {
 }
 
 function asideIn(root: string): string {
-  return join(root, 'ingests', `${ASIDE}${randomBytes(8).toString('hex')}`);
+  return join(root, 'ingests', `${ASIDE}${randomHex(8)}`);
 }

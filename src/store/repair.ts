@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, createDigester, type Digest } from '../oci/index.ts';
-import { errorMessage, hasCode, isErrno } from '../std/index.ts';
+import { errorMessage, hasCode, isErrno, randomHex } from '../std/index.ts';
 import { type Damage, nameOf } from './finding.ts';
 import type { FsckOptions } from './fsck-options.ts';
 import type { ImageRecord } from './index-file.ts';
@@ -44,7 +43,7 @@ async function removeDamaged(store: Store, digest: Digest): Promise<void> {
     if (hasCode(error, 'NotFound')) return; // what can't be read is taken away, too
   }
   try {
-    await rename(store.content.path(digest), join(store.root, 'trash', randomUUID()));
+    await rename(store.content.path(digest), join(store.root, 'trash', randomHex(16)));
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error;
   }

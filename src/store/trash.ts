@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno } from '../std/index.ts';
+import { isErrno, randomHex } from '../std/index.ts';
 import { namesIn } from './state.ts';
 
 /** Removes a file or tree of the state folder: it is gone at once, and a crash leaves no half of it. What is not there is no error. */
 export async function trash({ root }: { readonly root: string }, path: string): Promise<void> {
-  const away = join(root, 'trash', randomUUID());
+  const away = join(root, 'trash', randomHex(16));
   try {
     await moveAway(root, path, away);
   } catch (error) {

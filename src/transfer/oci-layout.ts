@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import {
@@ -11,7 +10,7 @@ import {
   LAYOUT_FILE,
   parseManifest,
 } from '../oci/index.ts';
-import { type ByteStream, EngineError, isErrno, syncFolder, writeFileAtomic } from '../std/index.ts';
+import { type ByteStream, EngineError, isErrno, randomHex, syncFolder, writeFileAtomic } from '../std/index.ts';
 import { folderFiles } from './layout-files.ts';
 import {
   ANNOTATION,
@@ -123,7 +122,7 @@ function isOurs(name: string): boolean {
 
 /** As writeFileAtomic, but what another process made meanwhile stays. */
 async function createFile(path: string, data: string | Uint8Array): Promise<void> {
-  const aside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
+  const aside = `${path}.tmp-${randomHex(6)}`;
   await writeFileAtomic(aside, data, { mode: MODE.file });
   try {
     await link(aside, path);
@@ -142,7 +141,7 @@ async function writeBlobFile(
   { signal, report }: { signal?: AbortSignal | undefined; report?: ((bytes: number) => void) | undefined },
 ): Promise<void> {
   const target = join(folder, layoutBlobPath(descriptor.digest));
-  const aside = join(folder, `.tmp-${randomBytes(8).toString('hex')}`); // not among the blobs, where every name is a digest
+  const aside = join(folder, `.tmp-${randomHex(8)}`); // not among the blobs, where every name is a digest
   await mkdir(dirname(target), { recursive: true, mode: MODE.folder });
   try {
     await using file = await open(aside, 'wx', MODE.file);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -22,7 +21,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '../oci/index.ts';
-import { type ByteStream, EngineError, syncFolder } from '../std/index.ts';
+import { type ByteStream, EngineError, randomHex, syncFolder } from '../std/index.ts';
 import { type TarEntry, type TarInput, writeTar } from '../tar/index.ts';
 import { chooseImage } from './choose-image.ts';
 import { DOCKER_MANIFEST, type DockerArchiveItem } from './docker-archive.ts';
@@ -222,7 +221,7 @@ async function* single(bytes: Buffer): AsyncGenerator<Buffer, void> {
 }
 
 async function writeFile(path: string, stream: ByteStream): Promise<void> {
-  const aside = `${path}.tmp-${randomBytes(6).toString('hex')}`;
+  const aside = `${path}.tmp-${randomHex(6)}`;
   try {
     await using target = await open(aside, 'wx', 0o644);
     for await (const chunk of stream) {
