@@ -20,7 +20,7 @@ export async function pruneContainers(
   let bytes = 0;
   for (const container of await listContainers(engine.root)) {
     signal?.throwIfAborted();
-    if (isActive(container) || isStarting(container) || container.state.status === 'restarting') continue;
+    if (isActive(container) || isStarting(container.state) || container.state.status === 'restarting') continue;
     if (!filter(container)) continue;
     const usage = await snapshots.usage(container.snapshot).catch(() => ({ bytes: 0 }));
     try {

@@ -10,7 +10,7 @@ import { requireProgram } from './host-tools.ts';
 import { heard, type Launch, launch, type MountableSnapshot } from './launch.ts';
 import { exitCodeOfSignal } from './namespace-command.ts';
 import { type OciRuntime, probeRuntime, runtimeArguments, runtimeErrors } from './oci-runtime.ts';
-import { prepareBundle, recordStart, requireStartable } from './prepare-start.ts';
+import { announceStart, prepareBundle, recordStart, requireStartable } from './prepare-start.ts';
 import { identify } from './process-identity.ts';
 import { readText } from './record-file.ts';
 import { startFailureCode } from './start-failure.ts';
@@ -50,7 +50,7 @@ export async function startDetached(
   snapshot: MountableSnapshot,
   options: DetachedOptions,
 ): Promise<void> {
-  requireStartable(container);
+  using _starting = announceStart(container);
   const runtime = await probeRuntime(root);
   const log = join(bundleOf(container.folder), 'runtime.log');
   mkdirSync(socketFolder(root), { recursive: true, mode: 0o700 });

@@ -2,9 +2,9 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, hasCode } from '../std/index.ts';
 import { apparmorProfile } from './apparmor.ts';
-import type { Container, ContainerState } from './container.ts';
+import { type Container, type ContainerState, isActive } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { changeState, isStarting, stateOf } from './container-state.ts';
+import { changeState, isStarting, recordedState, stateOf } from './container-state.ts';
 import { placeMounts } from './fill-volume.ts';
 import { clearFinish } from './finish.ts';
 import { bundleOf } from './folders.ts';
@@ -23,10 +23,10 @@ export function requireStartable({ name, state }: Container): void {
 }
 
 /**
- * Says that this process is about to start the container, so that nobody takes it away meanwhile. Conflict where it runs, or somebody else starts
- * it.
+ * Says that this process is about to start the container, so that nobody takes it away meanwhile. Disposing takes it back where the start failed.
+ * Conflict where the container runs, or somebody else starts it.
  */
-export function announceStart(container: Container): void {
+export function announceStart(container: Container): Disposable {
   const { folder, id, name } = container;
   const own = identify(process.pid);
   changeState(folder, () => {
@@ -36,17 +36,26 @@ export function announceStart(container: Container): void {
     if (isStarting(state)) throw new EngineError('Conflict', `container ${name} is started by another command already`);
     return { ...state, ...(own && { watcher: own }) };
   });
+  return {
+    [Symbol.dispose]() {
+      if (isOurs(recordedState(folder))) withdrawStart(folder);
+    },
+  };
 }
 
-/** Takes back {@link announceStart} after a start that failed. */
-export function withdrawStart({ folder }: Container): void {
+function withdrawStart(folder: string): void {
   try {
-    changeState(folder, ({ watcher, ...rest }) =>
-      watcher?.pid === process.pid && rest.status !== 'running' && rest.status !== 'paused' ? rest : undefined,
-    );
+    changeState(folder, (now) => {
+      const { watcher: _, ...rest } = now;
+      return isOurs(now) ? rest : undefined;
+    });
   } catch (error) {
     if (!hasCode(error, 'NotFound')) throw error; // removed: there is nothing to take back
   }
+}
+
+function isOurs(state: ContainerState): boolean {
+  return state.watcher?.pid === process.pid && !isActive({ state });
 }
 
 /** Writes the bundle's config.json, and makes in the mounted root file system what it speaks of. */

@@ -6,7 +6,7 @@ import { forwardSignals, sendSignal } from './forward-signals.ts';
 import { type Launch, launch, type MountableSnapshot } from './launch.ts';
 import { exitCodeOfSignal } from './namespace-command.ts';
 import { type OciRuntime, probeRuntime, runtimeArguments, runtimeErrors } from './oci-runtime.ts';
-import { announceStart, prepareBundle, recordStart, withdrawStart } from './prepare-start.ts';
+import { announceStart, prepareBundle, recordStart } from './prepare-start.ts';
 import { identify } from './process-identity.ts';
 import { discardContainer } from './remove-container.ts';
 import { startFailureCode } from './start-failure.ts';
@@ -34,7 +34,7 @@ export async function runForeground(
   }: { streams?: RunStreams; proxySignals?: boolean; signal?: AbortSignal } = {},
 ): Promise<RunResult> {
   signal?.throwIfAborted();
-  announceStart(container);
+  using _starting = announceStart(container);
   const runtime = await probeRuntime(root);
   const { folder, id } = container;
   const pidFile = join(bundleOf(folder), 'pid');
@@ -70,7 +70,6 @@ export async function runForeground(
   } catch (error) {
     launched.cancel();
     await ended;
-    withdrawStart(container);
     if (container.autoRemove && discardContainer(root, container)) await removeAnonymousVolumes(root, container);
     throw error;
   }
