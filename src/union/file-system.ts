@@ -28,10 +28,15 @@ export interface FileSystem extends Disposable {
    * positions. Opening for writing copies up. Others than regular files give ENXIO: the kernel opens those by itself.
    */
   open(inode: Inode, flags: number): Handle;
-  /** Bytes read into `into`, less than its length at the end of the file alone. EREMOTE for a handle that is {@link Handle.remote}. */
+  /** Bytes read into `into`, less than its length at the end of the file alone. EAGAIN for a handle that is {@link Handle.remote}. */
   read(handle: Handle, into: Uint8Array, position: number): number;
   /** {@link read} for every handle: bytes that are elsewhere are waited for. */
   readLater(handle: Handle, into: Uint8Array, position: number): Promise<number>;
+  /**
+   * Copies a file up whose bytes are elsewhere. What would copy it up at once gives EAGAIN until then: opening it for writing, setattr, link,
+   * rename, attributes. Nothing happens for all other inodes.
+   */
+  copyUpLater(inode: Inode): Promise<void>;
   /** Writes all of `from`; returns its length. */
   write(handle: Handle, from: Uint8Array, position: number): number;
   /** fallocate(2); `mode` holds its flags. */

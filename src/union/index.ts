@@ -12,4 +12,10 @@ export type {
   Owner,
   RenameMode,
 } from './file-system.ts';
+export type { FolderLayerInput, LayerInput } from './layers.ts';
+export type { MarkNamespace } from './marks.ts';
 export { mergeLayers, nodeAt, type UnionNode, walkUnion } from './merge.ts';
+export { openUnion, type UnionOptions } from './open-union.ts';
+export { openTarSource } from './tar-source.ts';
+export type { SyncLayerSource } from './toc-content.ts';
+export type { TocLayerInput } from './toc-layer.ts';
