@@ -1,30 +1,24 @@
 import { EngineError } from '../std/index.ts';
-import { makeDirectoryInRoot, resolveInRoot } from './root-walk.ts';
+import { resolveAcrossMounts } from './mounted-path.ts';
+import { makeDirectoryInRoot } from './root-walk.ts';
 import type { SpecMount } from './spec-types.ts';
 
 /**
- * Where the container's process starts, made where the image has it not, with every link resolved. A place in /proc is refused: there lie
- * the descriptors of whoever starts the container, and through them the host (CVE-2024-21626).
+ * Where the container's process starts, made where the image has it not, with every link resolved, in what is mounted too. A place in /proc is
+ * refused: there lie the descriptors of whoever starts the container, and through them the host (CVE-2024-21626).
  */
 export function prepareWorkingDirectory(
   rootfs: number,
   path: string,
   { mounts, made }: { mounts: readonly SpecMount[]; made: (path: string) => void },
 ): string {
-  const isMounted = (at: string): boolean =>
-    mounts.some(({ destination }) => at === destination || at.startsWith(`${destination}/`));
   requireOutsideProc(path);
-  const plain = path.replace(/\/+$/, '') || '/';
-  if (isMounted(plain)) return path;
-  using found = resolveInRoot(rootfs, path, { create: true });
+  const found = resolveAcrossMounts(rootfs, mounts, path);
   requireOutsideProc(found.path);
-  if (isMounted(found.path)) return found.path;
-  if (found.fd >= 0) {
-    if (!found.stats?.isDirectory())
-      throw new EngineError('InvalidArgument', `the working directory ${path} is no directory in the image`);
-    return found.path;
-  }
-  makeDirectoryInRoot(rootfs, found.path, { made })[Symbol.dispose]();
+  if (found.stats && !found.stats.isDirectory())
+    throw new EngineError('InvalidArgument', `the working directory ${path} is no directory in the container`);
+  // In a mount it is the runtime that makes it.
+  if (!found.stats && !found.mount) makeDirectoryInRoot(rootfs, found.path, { made })[Symbol.dispose]();
   return found.path;
 }
 
