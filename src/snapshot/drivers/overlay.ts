@@ -1,80 +1,27 @@
-import { chmodSync, existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { listXattrs, readXattrs, setXattr } from '../../linux/index.ts';
-import type { Digest } from '../../oci/index.ts';
-import { EngineError, isErrno } from '../../std/index.ts';
+import { listXattrs } from '../../linux/index.ts';
 import { snapshotterOf } from '../compose.ts';
-import type { Driver, Filling } from '../driver.ts';
-import { openFolder, type Snapshot, type SnapshotFolder } from '../folder.ts';
-import { listMounts } from '../mount-table.ts';
+import type { Filling } from '../driver.ts';
+import { openFolder, type SnapshotFolder } from '../folder.ts';
 import type { Snapshotter } from '../snapshotter.ts';
-import { copyRootMetadata } from '../tree-metadata.ts';
 import { treeUsage } from '../tree-usage.ts';
 import { inUserNamespace } from '../user-namespace.ts';
-import { mountOverlay, type OverlayMount, overlayOptions } from './overlay-mount.ts';
-
-/** Short names of the layers: one page of mount options must hold 128 of them. */
-const LINKS = '.l';
-/** The lower of what has no other; the kernel wants one under an upper and two without. */
-const EMPTY = '.empty';
+import { lowersOf, noteRootXattrs, stackDriver } from './overlay-stack.ts';
 
 /**
  * Layers as the kernel's overlayfs takes them: each a folder of its own (`fs/`), with whiteouts and opaque marks as overlay writes
- * them, so that a layer unpacks before the ones below it are there. An active snapshot is an upper (`fs/`) and a work folder.
+ * them, so that a layer unpacks before the ones below it are there.
  */
 export function overlayDriver(root: string): Snapshotter {
   const folder = openFolder(root, 'overlay');
-  for (const own of [LINKS, EMPTY]) mkdirSync(join(folder.path, own), { recursive: true, mode: 0o755 });
-  const userXattr = inUserNamespace();
-
-  const overlayOf = ({ name, record }: Snapshot): OverlayMount => {
-    const lowers = record.chain.map((lower) => `${LINKS}/${linkName(lower)}`);
-    return {
-      folder: folder.path,
-      lowers: lowers.length === 0 || record.view ? [...lowers, EMPTY] : lowers,
-      ...(!record.view && { upper: { path: `${name}/fs`, work: `${name}/work` } }),
-      ...(record.volatile && { volatile: true }),
-      userXattr,
-    };
-  };
-
-  const driver: Driver = {
-    name: 'overlay',
-    unpack: (filling) => unpackLayerFolder(folder, filling, { userXattr }),
-    async prepare(place, chain, { view }) {
-      if (view) return;
-      mkdirSync(join(place, 'work'), { mode: 0o700 });
-      const upper = join(place, 'fs'); // its metadata is the merged root's
-      mkdirSync(upper);
-      if (chain[0]) dressRoot(join(folder.path, chain[0]), upper);
-      else chmodSync(upper, 0o755); // whatever the umask
-    },
-    mounts: (snapshot) => [
-      { type: 'overlay', source: 'overlay', options: overlayOptions(overlayOf(snapshot)), cwd: folder.path },
-    ],
-    mount: (snapshot, target) => mountOverlay(overlayOf(snapshot), target),
-    leftovers: (place) =>
-      listMounts().filter(({ type, options }) => type === 'overlay' && options.includes(`upperdir=${place}/fs`)),
-    async *changes({ path, record }) {
-      if (record.view) return;
-      const { overlayChanges } = await import('../../layer/index.ts');
-      yield* overlayChanges(join(path, 'fs'), lowersOf(folder, record.chain));
-    },
-    usage: (snapshot) => treeUsage(snapshot),
-    publishing: (name) => link(folder, name),
-    settled(place) {
-      rmSync(join(place, 'work'), { recursive: true, force: true });
-      noteRootXattrs(place);
-    },
-    removed: (name) => rmSync(join(folder.path, LINKS, linkName(name)), { force: true }),
-  };
-  return snapshotterOf(folder, driver);
+  const unpack = (filling: Filling): Promise<{ bottom: boolean }> => unpackLayerFolder(folder, filling);
+  return snapshotterOf(folder, stackDriver(folder, { unpack, usage: treeUsage, ready() {} }));
 }
 
 async function unpackLayerFolder(
   folder: SnapshotFolder,
   { place, layer, chain }: Filling,
-  { userXattr }: { userXattr: boolean },
 ): Promise<{ bottom: boolean }> {
   const { lowerLookup, settleLayer, unpackLayer } = await import('../../layer/index.ts');
   const root = join(place, 'fs');
@@ -85,55 +32,13 @@ async function unpackLayerFolder(
     file,
     root,
     form: 'overlay',
-    userXattr,
+    userXattr: inUserNamespace(),
     diffID,
     ...(toc !== undefined && { toc }),
     ...(signal && { signal }),
     ...(report && { report }),
   });
   settleLayer(root, pending, lowerLookup(lowersOf(folder, await chain())));
-  noteRootXattrs(place);
+  noteRootXattrs(place, listXattrs(root));
   return { bottom: opaque }; // the kernel heeds no such mark on the root of a lower: the stack itself must end there
-}
-
-/** Beside a layer whose root has attributes: only then must a new upper be given them, which takes native code. */
-const ROOT_XATTRS = 'root-xattrs';
-
-function noteRootXattrs(place: string): void {
-  if (listXattrs(join(place, 'fs')).some(isCarried)) writeFileSync(join(place, ROOT_XATTRS), '');
-}
-
-/** The merged root shows its upper's metadata, so that must be the one of the layer below. */
-function dressRoot(parent: string, upper: string): void {
-  const root = join(parent, 'fs');
-  if (existsSync(join(parent, ROOT_XATTRS))) {
-    for (const [name, value] of readXattrs(root)) if (isCarried(name)) setXattr(upper, name, value);
-  }
-  copyRootMetadata(root, upper);
-}
-
-/** Not overlay's own marks, nor labels that are the host's. */
-function isCarried(name: string): boolean {
-  return !/^(trusted|user\.overlay|security)\./.test(name);
-}
-
-function lowersOf(folder: SnapshotFolder, chain: readonly Digest[]): string[] {
-  return chain.map((name) => join(folder.path, name, 'fs'));
-}
-
-/** 72 bits of the digest: the same link whenever the layer is made again, so that what stands on it finds it. */
-function linkName(name: Digest): string {
-  return Buffer.from(name.slice(name.indexOf(':') + 1), 'hex').toString('base64url', 0, 9);
-}
-
-function link(folder: SnapshotFolder, name: Digest): void {
-  const path = join(folder.path, LINKS, linkName(name));
-  const target = `../${name}/fs`;
-  try {
-    symlinkSync(target, path);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-    const other = readlinkSync(path);
-    if (other !== target) throw new EngineError('Internal', `${path} leads to ${other}, not to ${target}`);
-  }
 }
