@@ -12,6 +12,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['std', 'oci'],
   tar: ['std'],
   erofs: ['std', 'tar'],
+  dockerfile: ['std', 'oci'],
+  fuse: ['std', 'linux'],
   layer: ['std', 'linux', 'oci', 'compression', 'tar', 'erofs'],
   union: ['std', 'linux', 'oci', 'tar', 'layer'],
   store: ['std', 'linux', 'oci', 'compression', 'layer'],

@@ -1,0 +1,15 @@
+export type {
+  FuseAttributes,
+  FuseChanges,
+  FuseDevice,
+  FuseDirectoryEntry,
+  FuseFileSystem,
+  FuseHandle,
+  FuseInode,
+  FuseNewNode,
+  FuseOwner,
+  FuseStatistics,
+  FuseType,
+} from './file-system.ts';
+export { FUSE_TYPE, fuseOptions, openFuse } from './mount.ts';
+export { type ServeOptions, serveFuse } from './serve.ts';
