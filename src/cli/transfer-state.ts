@@ -55,7 +55,6 @@ export function describeBlob(
 const MOVING: Readonly<Record<Exclude<Activity, 'unpacking'>, string>> = {
   downloading: 'Downloading',
   uploading: 'Pushing',
-  compressing: 'Compressing',
 };
 
 function phaseOf(blob: BlobProgress): { label: string; amount?: Amount; settled: boolean } {

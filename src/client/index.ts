@@ -1,6 +1,6 @@
 export type { RealmMemory } from './authorizer.ts';
 export type { DownloadOptions } from './blob-download.ts';
-export type { OpenContent, UploadOptions } from './blob-upload.ts';
+export type { BlobIdentity, MadeBlob } from './blob-upload.ts';
 export {
   type CredentialOptions,
   type Credentials,
@@ -13,3 +13,4 @@ export type { FetchedManifest, ManifestOptions } from './manifests.ts';
 export { type ClientOptions, type RegistryClient, registryClient } from './registry-client.ts';
 export { RegistryError } from './registry-error.ts';
 export type { SearchOptions, SearchResult } from './search.ts';
+export type { OpenContent, UploadOptions } from './upload-content.ts';

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { type Descriptor, digestOf, MediaType } from '../oci/index.ts';
 import { type ByteStream, hasCode } from '../std/index.ts';
+import type { MadeBlob } from './blob-upload.ts';
 import { type FakeRegistry, reply, replyError, startFakeRegistry } from './fake-registry.ts';
 import { registryClient } from './registry-client.ts';
 
@@ -246,4 +247,87 @@ test('a refusal names what was refused and what to do', async () => {
       (error as Error).message ===
         `cannot push manifest of team/app:v1: access denied for team/app (not [31m yours); it does not exist, or needs a login that may: strata login ${registry.host}`,
   );
+});
+
+/** Content that says what it is once a stream of it has come to its end. */
+function made(content: Buffer): MadeBlob & { readonly offsets: number[] } {
+  const { open, offsets } = opener(content);
+  let ended = false;
+  return {
+    name: 'layer x',
+    offsets,
+    async open(offset) {
+      const stream = await open(offset);
+      return (async function* () {
+        yield* stream;
+        ended = true;
+      })();
+    },
+    result: () => (ended ? { digest: digestOf(content), size: content.length } : undefined),
+  };
+}
+
+for (const size of [0, 10, (3 << 20) + 17]) {
+  test(`a blob of ${size} bytes is sent while it is made, and named at its end`, async () => {
+    await using registry = await startFakeRegistry();
+    await using client = clientOf(registry);
+    const content = randomBytes(size);
+    const reported: number[] = [];
+    const sent = await client.sendMadeBlob('a', made(content), { report: (bytes) => reported.push(bytes) });
+    assert.deepEqual(sent, { digest: digestOf(content), size });
+    assert.ok(registry.blobs.get(digestOf(content))?.equals(content));
+    assert.equal(reported.at(-1) ?? 0, size);
+    assert.deepEqual(
+      registry.log.slice(-3).map((line) => line.split(' ')[0]),
+      ['POST', 'PATCH', 'PUT'],
+    );
+  });
+}
+
+test('a blob that was cut while it was made goes on from where the registry says it is', async () => {
+  await using registry = await startFakeRegistry();
+  await using client = clientOf(registry);
+  const content = randomBytes(8 << 20);
+  cutUploads(registry, 2_500_000, 2);
+  const blob = made(content);
+  await client.sendMadeBlob('a', blob);
+  assert.ok(registry.blobs.get(digestOf(content))?.equals(content));
+  assert.deepEqual(blob.offsets, [0, 0, 2_500_000, 5_000_000], 'made whole once more, to know its length');
+  assert.equal(registry.log.filter((line) => line.startsWith('POST')).length, 1);
+});
+
+test('a registry that wants to know the length is told it', async () => {
+  await using registry = await startFakeRegistry();
+  await using client = clientOf(registry);
+  const content = randomBytes(3 << 20);
+  registry.intercept = (request, response) =>
+    request.method === 'PATCH' &&
+    request.headers['content-length'] === undefined &&
+    reply(response, 411, { connection: 'close' });
+  await client.sendMadeBlob('a', made(content));
+  assert.ok(registry.blobs.get(digestOf(content))?.equals(content));
+});
+
+test('what fails to be made, or was given up, gives its session back', async () => {
+  await using registry = await startFakeRegistry();
+  await using client = clientOf(registry);
+  const failure = new Error('disk gone');
+  const broken: MadeBlob = {
+    name: 'layer x',
+    open: async () =>
+      (async function* () {
+        yield randomBytes(1 << 20);
+        throw failure;
+      })(),
+    result: () => undefined,
+  };
+  await assert.rejects(client.sendMadeBlob('a', broken), (error) => error === failure);
+  const abort = new AbortController();
+  const report = (): void => abort.abort(failure);
+  const content = randomBytes(8 << 20);
+  await assert.rejects(
+    client.sendMadeBlob('a', made(content), { signal: abort.signal, report }),
+    (error) => error === failure,
+  );
+  assert.equal(registry.uploads.size, 0);
 });

@@ -3,7 +3,7 @@ import { type ByteStream, EngineError } from '../std/index.ts';
 import { hostnameOf, isLoopbackHost } from './address.ts';
 import { createAuthorizer, type RealmMemory } from './authorizer.ts';
 import { type DownloadOptions, downloadBlob } from './blob-download.ts';
-import { mountBlob, type OpenContent, sendBlob, type UploadOptions } from './blob-upload.ts';
+import { type BlobIdentity, type MadeBlob, mountBlob, sendBlob, sendMadeBlob } from './blob-upload.ts';
 import { defaultCertificateFolders } from './certificates.ts';
 import { type Credentials, loadCredentials } from './credentials.ts';
 import { createEndpoint, type Endpoint } from './endpoint.ts';
@@ -20,6 +20,7 @@ import { isInSubnet } from './proxy.ts';
 import { pullScope, pushScope } from './scope.ts';
 import { type SearchOptions, type SearchResult, searchRepositories } from './search.ts';
 import { openTransport, type Transport } from './transport.ts';
+import type { OpenContent, UploadOptions } from './upload-content.ts';
 
 export interface ClientOptions {
   /** For the registry itself; where absent they come from the config file and its helpers. Mirrors always use what is stored for them. */
@@ -82,6 +83,8 @@ export interface RegistryClient extends AsyncDisposable {
   mountBlob(repository: string, descriptor: Descriptor, from: string, options?: CallOptions): Promise<boolean>;
   /** Sends a blob that is known to be missing. */
   sendBlob(repository: string, descriptor: Descriptor, open: OpenContent, options?: UploadOptions): Promise<void>;
+  /** Sends a blob while it is made, and gives what it turned out to be. */
+  sendMadeBlob(repository: string, made: MadeBlob, options?: UploadOptions): Promise<BlobIdentity>;
   deleteManifest(repository: string, tagOrDigest: string, options?: CallOptions): Promise<void>;
   tags(repository: string, options?: ListOptions): AsyncIterable<string>;
   catalog(options?: ListOptions): AsyncIterable<string>;
@@ -156,6 +159,7 @@ export function registryClient(registry: string, options: ClientOptions = {}): R
     mountBlob: (repository, descriptor, from, { signal } = {}) => mountBlob(own, repository, descriptor, from, signal),
     sendBlob: (repository, descriptor, content, uploadOptions) =>
       sendBlob(own, repository, descriptor, content, uploadOptions),
+    sendMadeBlob: (repository, made, uploadOptions) => sendMadeBlob(own, repository, made, uploadOptions),
     deleteManifest: (repository, tagOrDigest, callOptions) => deleteManifest(own, repository, tagOrDigest, callOptions),
     tags: (repository, listOptions) => listTags(own, repository, listOptions),
     catalog: (listOptions) => listRepositories(own, listOptions),

@@ -46,16 +46,15 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
   // Asked before anything is compressed: a registry that is not there, or does not know us, says so at once.
   await (await engine.registries()).client(reference.registry).ping({ signal });
   const neighbours = await neighboursOf(store, reference);
-  const source = await compressedSource(store, target, name, { signal, report });
-  const copied = await copyImage(
-    source,
-    (await engine.registries()).place(reference, { mountFrom: () => neighbours, signal }),
-    {
-      signal,
-      report,
-      allPlatforms: whole,
+  const place = (await engine.registries()).place(reference, { mountFrom: () => neighbours, signal });
+  const source = await compressedSource(store, target, name, place, { signal, report });
+  const copied = await copyImage(source, place, {
+    signal,
+    report: (event) => {
+      if (event.kind === 'resolved' || !source.sent.has(event.id)) report(event); // those were told of as they went
     },
-  );
+    allPlatforms: whole,
+  });
   const { registry, repository } = reference;
   await store.images.set(name, record.descriptor, {
     source: formatReference({ registry, repository, digest: copied.target.digest }),

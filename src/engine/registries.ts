@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type ClientOptions, type Credentials, type RegistryClient, registryClient } from '../client/index.ts';
 import type { Reference } from '../oci/index.ts';
-import { type ImageSink, type ImageSource, type RegistryPlaceOptions, registryPlace } from '../transfer/index.ts';
+import { type RegistryPlace, type RegistryPlaceOptions, registryPlace } from '../transfer/index.ts';
 import { defaultRoot, type EngineOptions } from './options.ts';
 import { realmMemory } from './realm-memory.ts';
 import { readRegistrySettings } from './settings.ts';
@@ -36,7 +36,7 @@ export class Registries implements AsyncDisposable {
   }
 
   /** A repository as a place that images come from and go to. */
-  place(reference: Reference, options: RegistryPlaceOptions = {}): ImageSource & ImageSink {
+  place(reference: Reference, options: RegistryPlaceOptions = {}): RegistryPlace {
     return registryPlace(this.client(reference.registry), reference, options);
   }
 

@@ -1,5 +1,7 @@
+import type { MadeBlob } from '../client/index.ts';
 import { compressLayer } from '../compression/index.ts';
 import {
+  createDigester,
   type Descriptor,
   type Digest,
   describe,
@@ -8,9 +10,10 @@ import {
   MediaType,
   parseManifest,
 } from '../oci/index.ts';
-import { type ByteStream, counted, EngineError } from '../std/index.ts';
+import { type ByteStream, counted, forEachLimited } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import type { ImageSource, ManifestBytes, TransferEvent } from './place.ts';
+import type { RegistryPlace } from './registry-place.ts';
 import { storeSource } from './store-place.ts';
 
 /** Media types of layers kept as plain tar, and what they are called once compressed. */
@@ -19,70 +22,110 @@ const COMPRESSED: Readonly<Record<string, string>> = {
   [MediaType.dockerLayer]: MediaType.dockerLayerGzip,
 };
 
+/** Layers compressed at once: each keeps all cores busy, but small ones mostly wait for the registry. */
+const CONCURRENCY = 3;
+
 export interface CompressOptions {
   readonly signal: AbortSignal;
   report(event: TransferEvent): void;
 }
 
+/** An image as a registry expects it. */
+export interface CompressedSource extends ImageSource {
+  /** Layers that are at the registry already: they went there while they were compressed. */
+  readonly sent: ReadonlySet<Digest>;
+}
+
 /**
- * An image of the store as registries expect it. Layers made here are kept as plain tar; they go out as gzip. Each is compressed once: the pair of
- * diffID and compressed descriptor is recorded, and since compression is deterministic, the compressed blob need not be kept, and every later
- * push names the same digests.
+ * An image of the store as `place`, where it is about to go, expects it. Layers made here are kept as plain tar and go out as gzip: compressed while they are
+ * sent, and nothing of that is kept but the pair of diffID and compressed descriptor. By that a later push knows what to ask a registry for;
+ * and where it has to send again, the same bytes come of it, as compression is deterministic.
  */
 export async function compressedSource(
   store: Store,
   target: Descriptor,
   name: string,
+  place: RegistryPlace,
   options: CompressOptions,
-): Promise<ImageSource> {
+): Promise<CompressedSource> {
   const source = storeSource(store.content, target, name);
   const document = parseManifest(await store.content.read(target.digest), target.mediaType);
-  if (document.kind === 'index' || !document.manifest.layers.some(({ mediaType }) => mediaType in COMPRESSED))
-    return source;
+  const sent = new Set<Digest>();
+  if (document.kind === 'index' || !document.manifest.layers.some(isPlain)) return { ...source, sent };
 
-  const plainOf = new Map<Digest, Descriptor>();
-  const layers: Descriptor[] = [];
-  for (const layer of document.manifest.layers) {
-    const compressed = layer.mediaType in COMPRESSED ? await compressOnce(store, layer, options) : layer;
-    if (compressed !== layer) plainOf.set(compressed.digest, layer);
-    layers.push(compressed);
-  }
+  const compressed = new Map<Digest, Descriptor>();
+  const plain = new Map(document.manifest.layers.filter(isPlain).map((layer) => [layer.digest, layer]));
+  await forEachLimited(plain.values(), CONCURRENCY, async (layer) => {
+    const known = await knownTwin(store, layer, place);
+    if (known) return void compressed.set(layer.digest, known);
+    const made = await sendCompressed(store, layer, place, options);
+    sent.add(made.digest);
+    compressed.set(layer.digest, made);
+  });
+  const layers = document.manifest.layers.map((layer) => compressed.get(layer.digest) ?? layer);
   const manifest: Manifest = { ...document.manifest, layers };
   const bytes = encodeDocument(manifest);
   const top: ManifestBytes = { bytes, descriptor: describe(bytes, target.mediaType) };
+  return { ...source, sent, resolve: async () => top };
+}
+
+function isPlain({ mediaType }: Descriptor): boolean {
+  return mediaType in COMPRESSED;
+}
+
+/** The layer compressed, as it is known to be: where the registry has that, or the store. */
+async function knownTwin(store: Store, layer: Descriptor, place: RegistryPlace): Promise<Descriptor | undefined> {
+  for (const known of await store.layers.compressed(layer.digest)) {
+    if (known.mediaType !== COMPRESSED[layer.mediaType]) continue;
+    if ((await store.content.touch(known.digest)) || (await place.hasBlob(known))) return known;
+  }
+  return undefined;
+}
+
+async function sendCompressed(
+  store: Store,
+  layer: Descriptor,
+  place: RegistryPlace,
+  { signal, report }: CompressOptions,
+): Promise<Descriptor> {
+  const { digest: id, size: total } = layer;
+  report({ kind: 'blob', id, state: 'waiting', size: total });
+  const progress = (current: number): void => report({ kind: 'progress', id, activity: 'uploading', current, total });
+  const identity = await place.writeMadeBlob(compressing(store, layer, { signal, progress }), { signal });
+  const compressed: Descriptor = { mediaType: COMPRESSED[layer.mediaType] as string, ...identity };
+  await store.layers.addCompressed(layer.digest, compressed);
+  report({ kind: 'blob', id, state: 'done', size: total });
+  return compressed;
+}
+
+function compressing(
+  { content }: Store,
+  { digest }: Descriptor,
+  { signal, progress }: { signal: AbortSignal; progress(current: number): void },
+): MadeBlob {
+  let result: ReturnType<MadeBlob['result']>;
   return {
-    ...source,
-    resolve: async () => top,
-    async blob(descriptor, blobOptions = {}) {
-      const plain = plainOf.get(descriptor.digest);
-      if (!plain || (await store.content.stat(descriptor.digest))) return source.blob(descriptor, blobOptions);
-      return skip(compressLayer(await source.blob(plain), { signal: options.signal }), blobOptions.offset ?? 0);
+    name: `layer ${digest}`,
+    result: () => result,
+    async open(offset) {
+      const stream = compressLayer(counted(content.stream(digest), progress), { signal });
+      return identified(stream, offset, (identity) => (result = identity));
     },
   };
 }
 
-async function compressOnce(store: Store, layer: Descriptor, { signal, report }: CompressOptions): Promise<Descriptor> {
-  const mediaType = COMPRESSED[layer.mediaType] as string;
-  const recorded = (await store.layers.compressed(layer.digest)).find(
-    (descriptor) => descriptor.mediaType === mediaType,
-  );
-  if (recorded) return recorded;
-  const opened = await store.content.ingest({});
-  if ('exists' in opened) throw new EngineError('Internal', 'an ingest without a digest exists already');
-  await using ingest = opened;
-  const plain = counted(store.content.stream(layer.digest), (current) =>
-    report({ kind: 'progress', id: layer.digest, activity: 'compressing', current, total: layer.size }),
-  );
-  for await (const chunk of compressLayer(plain, { signal })) await ingest.write(chunk);
-  const compressed: Descriptor = { mediaType, ...(await ingest.commit()) };
-  await store.layers.addCompressed(layer.digest, compressed);
-  return compressed;
-}
-
-async function* skip(stream: ByteStream, offset: number): AsyncGenerator<Uint8Array> {
-  let left = offset;
+/** The bytes from `offset` on; `tell` hears what all of them are. */
+async function* identified(
+  stream: ByteStream,
+  offset: number,
+  tell: (identity: { digest: Digest; size: number }) => void,
+): AsyncGenerator<Uint8Array, void> {
+  const digester = createDigester();
+  let size = 0;
   for await (const chunk of stream) {
-    if (left < chunk.length) yield left > 0 ? chunk.subarray(left) : chunk;
-    left = Math.max(0, left - chunk.length);
+    digester.update(chunk);
+    size += chunk.length;
+    if (size > offset) yield chunk.subarray(Math.max(0, chunk.length - (size - offset)));
   }
+  tell({ digest: digester.digest(), size });
 }

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { startDistribution } from '../../test/distribution.ts';
 import { startFakeRegistry } from '../client/fake-registry.ts';
 import { registryClient } from '../client/index.ts';
 import {
   type Descriptor,
+  type Digest,
   describe,
   digestOf,
   encodeDocument,
@@ -16,6 +21,8 @@ import {
   parseReference,
 } from '../oci/index.ts';
 import { type ByteStream, hasCode, readAll } from '../std/index.ts';
+import { openStore } from '../store/index.ts';
+import { compressedSource } from './compressed-source.ts';
 import { copyImage } from './copy-image.ts';
 import type { ImageSource, TransferEvent } from './place.ts';
 import { registryPlace } from './registry-place.ts';
@@ -93,6 +100,43 @@ test('blobs are linked from the repository they come from, or from one that is k
   assert.equal(registry.log.filter((line) => /mount=.*from=a/.test(line)).length, 4);
   assert.ok(!registry.log.some((line) => /from=c/.test(line)));
   assert.equal(registry.log.filter((line) => /^(PUT|PATCH) .*uploads/.test(line)).length, 2);
+});
+
+test('a layer made here goes out while it is compressed; later its twin is asked for, and made again where it is missing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'strata-push-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const store = await openStore(folder);
+  const layer = Buffer.concat([randomBytes(3 << 20), Buffer.alloc(1 << 20)]);
+  const { manifest } = sampleImage([layer]);
+  const [, target] = await store.content.putAll([layer, encodeDocument(manifest)]);
+  await store.content.put(
+    encodeDocument({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } }),
+  );
+  await using registry = await startFakeRegistry();
+  await using client = registryClient(registry.host, fast);
+  const push = async (name: string): Promise<{ digest: string; sent: number; events: TransferEvent[] }> => {
+    const place = registryPlace(client, parseReference(`${registry.host}/${name}`));
+    const context = copying();
+    const descriptor = describe(await store.content.read(target as Digest), MediaType.ociManifest);
+    const source = await compressedSource(store, descriptor, name, place, context);
+    const copied = await copyImage(source, place, context);
+    return { digest: copied.target.digest, sent: source.sent.size, events: context.events };
+  };
+  const first = await push('a:1');
+  assert.equal(first.sent, 1);
+  const [twin] = await store.layers.compressed(digestOf(layer));
+  const bytes = registry.blobs.get(twin?.digest ?? '') as Buffer;
+  assert.ok(gunzipSync(bytes).equals(layer));
+  assert.equal(twin?.size, bytes.length);
+  assert.equal(await store.content.stat(twin?.digest as Digest), undefined, 'only the pair is kept');
+
+  const uploads = (): number => registry.log.filter((line) => line.startsWith('PATCH')).length;
+  const before = uploads();
+  assert.deepEqual({ ...(await push('b:1')), events: [] }, { digest: first.digest, sent: 0, events: [] });
+  assert.equal(uploads(), before, 'nothing is sent twice');
+  registry.blobs.clear();
+  assert.deepEqual({ ...(await push('c:1')), events: [] }, { digest: first.digest, sent: 1, events: [] });
+  assert.ok(registry.blobs.get(twin?.digest ?? '')?.equals(bytes));
 });
 
 test('a child that is not what its index says is refused', async () => {

@@ -1,5 +1,12 @@
-import type { FetchedManifest, RegistryClient } from '../client/index.ts';
-import { type Descriptor, formatReference, isForeignLayerType, type Reference, withDefaultTag } from '../oci/index.ts';
+import type { BlobIdentity, FetchedManifest, MadeBlob, RegistryClient } from '../client/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  isForeignLayerType,
+  type Reference,
+  withDefaultTag,
+} from '../oci/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { ImageSink, ImageSource, ManifestBytes } from './place.ts';
 
@@ -14,6 +21,8 @@ export interface RegistryPlaceOptions {
 export interface RegistryPlace extends ImageSource, ImageSink {
   readonly registry: string;
   readonly repository: string;
+  /** Takes a blob while it is made; then {@link ImageSink.hasBlob} is true of it. */
+  writeMadeBlob(made: MadeBlob, options?: { signal?: AbortSignal }): Promise<BlobIdentity>;
 }
 
 /**
@@ -30,6 +39,7 @@ export function registryPlace(
     throw new EngineError('Internal', `a client of ${client.registry} was given for ${formatReference(reference)}`);
   }
   const name = `docker://${formatReference(reference)}`;
+  const there = new Set<Digest>(); // what the registry has said to have
 
   const candidates = async (blob: Descriptor, from: ImageSource | undefined): Promise<Set<string>> => {
     const known = new Set<string>();
@@ -37,6 +47,13 @@ export function registryPlace(
     for (const other of (await mountFrom?.(blob)) ?? []) known.add(other);
     known.delete(repository);
     return known;
+  };
+
+  const isMounted = async (blob: Descriptor, from: ImageSource | undefined): Promise<boolean> => {
+    for (const other of await candidates(blob, from)) {
+      if (await client.mountBlob(repository, blob, other, { signal })) return true;
+    }
+    return false;
   };
 
   return {
@@ -53,11 +70,17 @@ export function registryPlace(
     async hasBlob(descriptor, from) {
       // What its own place hands out is not ours to push.
       if (isForeignLayerType(descriptor.mediaType) && descriptor.urls?.length) return true;
-      if (await client.headBlob(repository, descriptor.digest, { signal, forPush: true })) return true;
-      for (const other of await candidates(descriptor, from)) {
-        if (await client.mountBlob(repository, descriptor, other, { signal })) return true;
-      }
-      return false;
+      if (there.has(descriptor.digest)) return true;
+      const isThere =
+        (await client.headBlob(repository, descriptor.digest, { signal, forPush: true })) ||
+        (await isMounted(descriptor, from));
+      if (isThere) there.add(descriptor.digest);
+      return Boolean(isThere);
+    },
+    async writeMadeBlob(made, options = {}) {
+      const identity = await client.sendMadeBlob(repository, made, { signal: anyOf(signal, options.signal) });
+      there.add(identity.digest);
+      return identity;
     },
     writeBlob: (descriptor, open, options = {}) =>
       client.sendBlob(repository, descriptor, open, { report: options.report, signal: anyOf(signal, options.signal) }),
