@@ -1,6 +1,7 @@
 export { type AppliedLayer, type ApplyOptions, applyLayer } from './apply.ts';
 export type { CompareOptions } from './compare.ts';
 export { diffTrees } from './diff-trees.ts';
+export { type LayerImage, type LayerImageFiles, writeLayerImage } from './layer-image.ts';
 export type { LayerLimits } from './layer-tree.ts';
 export { lowerLookup } from './lower.ts';
 export type { Lower, Ownership, Skipped } from './metadata.ts';
@@ -9,6 +10,7 @@ export { packLayer, packTree } from './pack.ts';
 export { type ReadLayerOptions, readToc } from './read-layer.ts';
 export { type LayerOperations, type LayerResolver, layerResolver } from './resolve.ts';
 export { type PendingLayer, settleLayer } from './settle.ts';
+export { isSettled, settledEntries } from './settle-image.ts';
 export type { LayerSource } from './source.ts';
 export type { Change, LayerNodeType, Toc, TocEntry } from './toc.ts';
 export { readTocFile, readTocHeader, writeTocFile } from './toc-file.ts';

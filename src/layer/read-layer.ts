@@ -44,9 +44,20 @@ export async function readLayer(
 /** The layer's table of contents, with the digest of the tar as it passed. Throws InvalidArgument for what is no layer. */
 export async function readToc(
   tar: ByteStream,
-  { algorithm, ...options }: ReadLayerOptions & { readonly algorithm?: DigestAlgorithm } = {},
+  {
+    algorithm,
+    seen,
+    ...options
+  }: ReadLayerOptions & {
+    readonly algorithm?: DigestAlgorithm;
+    /** Hears of every chunk before it is read. */
+    readonly seen?: (chunk: Uint8Array) => void;
+  } = {},
 ): Promise<Toc> {
   const digester = createDigester(algorithm);
-  const { entries, size } = await readLayer(tar, NOWHERE, options, (chunk) => digester.update(chunk));
+  const { entries, size } = await readLayer(tar, NOWHERE, options, (chunk) => {
+    digester.update(chunk);
+    seen?.(chunk);
+  });
   return { diffID: digester.digest(), size, entries };
 }

@@ -2,10 +2,12 @@ import { type DecompressLimits, decompress } from '../compression/index.ts';
 import { algorithmOf, createDigester, type Digest, DigestMismatch } from '../oci/index.ts';
 import type { ByteStream } from '../std/index.ts';
 import { type ApplyOptions, applyWatched } from './apply.ts';
+import { keepTar } from './keep-tar.ts';
+import { type LayerImage, type LayerImageFiles, writeLayerImage } from './layer-image.ts';
 import type { LayerLimits } from './layer-tree.ts';
 import type { Skipped } from './metadata.ts';
 import { readToc } from './read-layer.ts';
-import { NOTHING_PENDING, type PendingLayer } from './settle.ts';
+import { NOTHING_PENDING, type PendingLayer, pendingOf } from './settle.ts';
 import { writeTocFile } from './toc-file.ts';
 
 /** What one unpacking does with a layer, but for where its bytes come from. Plain data. */
@@ -14,6 +16,8 @@ export interface UnpackPlan {
   readonly diffID?: Digest;
   /** Where to unpack, as `applyLayer`; without it only the table is made. */
   readonly root?: string;
+  /** Instead of a root: keeps the tar and writes an image of it, as form `overlay`, with nothing extracted. */
+  readonly image?: LayerImageFiles;
   /** `overlay` by default. */
   readonly form?: ApplyOptions['form'];
   readonly userXattr?: boolean;
@@ -35,10 +39,18 @@ export interface UnpackedLayer {
   /** As in `AppliedLayer`. */
   readonly pending: PendingLayer;
   readonly skipped: Readonly<Skipped>;
+  /** Where the plan asked for one. */
+  readonly image?: LayerImage;
 }
 
 /** Everything that is done with a layer's blob in one pass: inflate, hash, walk, write files, keep the table. */
-export async function unpackStream(blob: ByteStream, plan: UnpackPlan, signal: AbortSignal): Promise<UnpackedLayer> {
+export async function unpackStream(
+  blob: ByteStream,
+  plan: UnpackPlan,
+  signal: AbortSignal,
+  { paths = () => [] }: { /** Where the blob may be found as a file. */ paths?: () => readonly string[] } = {},
+): Promise<UnpackedLayer> {
+  if (plan.image) return imaged(blob, plan.image, plan, signal, paths);
   const { limits = {} } = plan;
   const tar = decompress(blob, { limits, signal, transient: true });
   const { diffID, entries, size, ...rest } =
@@ -46,6 +58,38 @@ export async function unpackStream(blob: ByteStream, plan: UnpackPlan, signal: A
   if (plan.diffID && plan.diffID !== diffID) throw new DigestMismatch('uncompressed layer', plan.diffID, diffID);
   if (plan.toc !== undefined) await writeTocFile(plan.toc, { diffID, size, entries });
   return { diffID, size, entries: entries.length, ...rest };
+}
+
+/** Nothing becomes visible before the layer is known to be what it should be: its table comes last. */
+async function imaged(
+  blob: ByteStream,
+  files: LayerImageFiles,
+  plan: UnpackPlan,
+  signal: AbortSignal,
+  paths: () => readonly string[],
+): Promise<UnpackedLayer> {
+  const { limits = {}, diffID: expected } = plan;
+  using kept = keepTar(blob, files.tar);
+  const tar = decompress(kept.blob, { limits, signal, transient: true });
+  const { diffID, entries, size } = await readToc(tar, {
+    limits,
+    signal,
+    seen: (chunk) => kept.seen(chunk),
+    ...(expected && { algorithm: algorithmOf(expected) }),
+  });
+  if (expected && expected !== diffID) throw new DigestMismatch('uncompressed layer', expected, diffID);
+  kept.finish(paths);
+  const image = writeLayerImage(entries, { files, tarSize: size });
+  if (plan.toc !== undefined) await writeTocFile(plan.toc, { diffID, size, entries });
+  return {
+    diffID,
+    size,
+    entries: entries.length,
+    opaque: entries[0]?.opaque ?? false,
+    pending: pendingOf(entries),
+    skipped: { devices: 0, xattrs: 0 },
+    image,
+  };
 }
 
 type Result = Omit<UnpackedLayer, 'entries'> & { readonly entries: Awaited<ReturnType<typeof readToc>>['entries'] };

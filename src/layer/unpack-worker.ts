@@ -35,7 +35,9 @@ async function unpack(blob: GrowingFileHandle, plan: UnpackPlan): Promise<void> 
   abort = new AbortController();
   try {
     const file = new GrowingFile(blob.path, blob.shared);
-    const layer = await unpackStream(reported(file.readReusing()), plan, abort.signal);
+    const layer = await unpackStream(reported(file.readReusing()), plan, abort.signal, {
+      paths: () => [file.path, ...(file.movedTo === undefined ? [] : [file.movedTo])],
+    });
     post({ kind: 'done', layer });
   } catch (error) {
     post({ kind: 'failed', error: packError(error) });
