@@ -4,6 +4,7 @@ import type { Proof } from './proof.ts';
 
 const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
   crash: async () => (await import('./crash.ts')).crash,
+  'dockerfile-fuzz': async () => (await import('./dockerfile-fuzz.ts')).dockerfileFuzz,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   race: async () => (await import('./race.ts')).race,
 };

@@ -1,0 +1,13 @@
+export { type CheckInput, checkDockerfile, type Finding, findingsFail } from './check.ts';
+export { DockerfileError } from './error.ts';
+export { type Expansion, expand, type Variables } from './expand.ts';
+export { formatDockerfile, formatInstruction } from './format.ts';
+export { formatDuration } from './go-duration.ts';
+export { type Heredoc, heredocMarker, heredocText } from './heredoc.ts';
+export { cleanPath, type IgnoreRules, type IgnoreState, ignoreRules, parseIgnore } from './ignore.ts';
+export type * from './instruction.ts';
+export { parseMount, type RunMount } from './mount.ts';
+export { errorAt, parseDockerfile, parseTrigger } from './parse.ts';
+export { matchesPath, type PathPattern, parsePathPattern } from './path-pattern.ts';
+export { globalArgs, PROXY_ARGS, platformArgs, Scope } from './scope.ts';
+export { findStage, type Stage, stagesOf } from './stages.ts';
