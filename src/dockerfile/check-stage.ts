@@ -1,15 +1,24 @@
 import { parseReference } from '../oci/index.ts';
 import { nearest } from '../std/index.ts';
-import type { CheckInput } from './check.ts';
 import { type Finding, findingOf } from './check-rules.ts';
 import { expand } from './expand.ts';
-import { cleanPath } from './ignore.ts';
+import { cleanPath, type IgnoreRules } from './ignore.ts';
 import type { Dockerfile, FromInstruction, Instruction } from './instruction.ts';
 import { globalArgs, PROXY_ARGS, Scope } from './scope.ts';
 import { findStage, type Stage, stagesOf } from './stages.ts';
 
 const ONCE: ReadonlySet<Instruction['kind']> = new Set(['CMD', 'ENTRYPOINT', 'HEALTHCHECK']);
 const NO_ARGS: ReadonlyMap<string, string> = new Map();
+
+export interface CheckInput {
+  readonly buildArgs?: ReadonlyMap<string, string>;
+  /** {@link platformArgs} of the build. */
+  readonly platform: ReadonlyMap<string, string>;
+  /** The context's rules, to find what a COPY names in vain. */
+  readonly ignore?: IgnoreRules;
+  /** Names that a base image sets; undefined where it is not known. */
+  readonly baseEnv?: (base: string) => Iterable<string> | undefined;
+}
 
 /** What a stage leaves to those that stand on it. */
 interface State {

@@ -1,20 +1,10 @@
 import { checkFile } from './check-file.ts';
 import { EXPERIMENTAL, type Finding, type RuleName } from './check-rules.ts';
-import { checkStages } from './check-stage.ts';
-import type { IgnoreRules } from './ignore.ts';
+import { type CheckInput, checkStages } from './check-stage.ts';
 import type { Dockerfile } from './instruction.ts';
 
 export type { Finding } from './check-rules.ts';
-
-export interface CheckInput {
-  readonly buildArgs?: ReadonlyMap<string, string>;
-  /** {@link platformArgs} of the build. */
-  readonly platform: ReadonlyMap<string, string>;
-  /** The context's rules, to find what a COPY names in vain. */
-  readonly ignore?: IgnoreRules;
-  /** Names that a base image sets; undefined where it is not known. */
-  readonly baseEnv?: (base: string) => Iterable<string> | undefined;
-}
+export type { CheckInput } from './check-stage.ts';
 
 /** What BuildKit's checks find in a Dockerfile, in the order of its lines, less what its `# check=skip=…` names. */
 export function checkDockerfile(dockerfile: Dockerfile, input: CheckInput): Finding[] {
