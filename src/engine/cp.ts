@@ -1,8 +1,7 @@
-import { mkdtemp, rmdir, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { applyLayer, diffTrees, packLayer } from '../layer/index.ts';
-import { copyFromRoot, copyToRoot, liveRootOf, requireContainer, statInRoot } from '../runtime/index.ts';
+import { copyFromRoot, copyToRoot, liveRootOf, openFiles, requireContainer, statInRoot } from '../runtime/index.ts';
 import { type ByteStream, EngineError, hasCode } from '../std/index.ts';
 import { readTar, writeTar } from '../tar/index.ts';
 import type { Engine } from './engine.ts';
@@ -164,19 +163,5 @@ async function openRoot(engine: Engine, name: string): Promise<{ readonly path: 
   const container = requireContainer(engine.root, name);
   const live = liveRootOf(container);
   if (live !== undefined) return { path: live, async [Symbol.asyncDispose]() {} };
-  const snapshot = await (await engine.snapshots(container.driver)).open(container.snapshot);
-  const folder = await mkdtemp(join(tmpdir(), 'strata-cp-'));
-  try {
-    const mounted = await snapshot.mount(folder);
-    return {
-      path: folder,
-      async [Symbol.asyncDispose]() {
-        await mounted[Symbol.asyncDispose]();
-        await rmdir(folder);
-      },
-    };
-  } catch (error) {
-    await rmdir(folder);
-    throw error;
-  }
+  return openFiles(container, await (await engine.snapshots(container.driver)).open(container.snapshot));
 }

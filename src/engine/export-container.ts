@@ -1,8 +1,6 @@
-import { mkdtemp, readFile, rmdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { type Change, diffTrees, packLayer } from '../layer/index.ts';
-import { type Container, isActive, requireContainer } from '../runtime/index.ts';
+import { type Container, isActive, openFiles, requireContainer } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
 
 /** The container's whole file system as a tar, without what is mounted in it. A running one is read as it stands at each moment. */
@@ -18,14 +16,8 @@ async function* packRunning({ state: { pid } }: Container): ByteStreamGenerator 
 
 async function* packStopped(engine: Engine, container: Container): ByteStreamGenerator {
   const snapshots = await engine.snapshots(container.driver);
-  const snapshot = await snapshots.open(container.snapshot);
-  const folder = await mkdtemp(join(tmpdir(), 'strata-export-'));
-  try {
-    await using _mounted = await snapshot.mount(folder);
-    yield* packLayer(diffTrees(undefined, folder));
-  } finally {
-    await rmdir(folder);
-  }
+  await using files = await openFiles(container, await snapshots.open(container.snapshot));
+  yield* packLayer(diffTrees(undefined, files.path));
 }
 
 type ByteStreamGenerator = AsyncGenerator<Uint8Array>;

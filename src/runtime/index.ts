@@ -35,6 +35,7 @@ export type { MountableSnapshot } from './launch.ts';
 export type { OutputStream } from './log-writer.ts';
 export { type LogLine, type LogOptions, readLogs } from './logs.ts';
 export { type OciRuntime, probeRuntime } from './oci-runtime.ts';
+export { openFiles } from './open-files.ts';
 export type {
   CreateOptions,
   DeviceRecord,
