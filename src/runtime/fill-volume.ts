@@ -1,12 +1,18 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EngineError, hasCode, randomHex } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { CLEAN_ENV, requireProgram } from './host-tools.ts';
 import type { PlacedMount } from './mount-plan.ts';
+import { identify, isAlive } from './process-identity.ts';
 import { resolveInRoot } from './root-walk.ts';
 import { createVolume, type Volume } from './volumes.ts';
+
+/** In a volume's folder, once it is filled or was found full. */
+const MARKER = 'filled';
+/** Beside the volume's content while that is copied: whose it is, and a name of its own. */
+const ASIDE = /^_data\.(\d+)-(\d+)-[0-9a-f]+$/;
 
 /** The container's mounts with the host paths of its volumes, which are made, and filled from the image, at first use. */
 export async function placeMounts(root: string, { mounts, id }: Container, rootfs: number): Promise<PlacedMount[]> {
@@ -30,13 +36,24 @@ export async function placeMounts(root: string, { mounts, id }: Container, rootf
  * image whatever links lead there, and the copy follows none (CVE-2022-23648). It is made aside and then put in the place of the empty volume.
  */
 export async function fillVolume({ mountpoint }: Volume, rootfs: number, target: string): Promise<void> {
-  const marker = join(dirname(mountpoint), 'filled');
-  if (existsSync(marker)) return;
+  const folder = dirname(mountpoint);
+  const names = readdirSync(folder);
+  removeAbandoned(folder, names);
+  if (names.includes(MARKER)) return;
   if (readdirSync(mountpoint).length === 0) {
     using source = findDirectory(rootfs, target);
     if (source) await copyInto(source.fd, mountpoint);
   }
-  writeFileSync(marker, '');
+  writeFileSync(join(folder, MARKER), '');
+}
+
+/** What a fill that was killed left beside the volume: its name says whose it was. */
+function removeAbandoned(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    const [, pid, startTime = ''] = ASIDE.exec(name) ?? [];
+    if (pid !== undefined && !isAlive({ pid: Number(pid), startTime }))
+      rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 function findDirectory(rootfs: number, target: string): ReturnType<typeof resolveInRoot> | undefined {
@@ -51,7 +68,8 @@ function findDirectory(rootfs: number, target: string): ReturnType<typeof resolv
 }
 
 async function copyInto(source: number, mountpoint: string): Promise<void> {
-  const aside = `${mountpoint}.${randomHex(6)}`;
+  const { pid, startTime } = identify(process.pid) ?? { pid: 0, startTime: '' };
+  const aside = `${mountpoint}.${pid}-${startTime}-${randomHex(6)}`;
   mkdirSync(aside, { mode: 0o700 });
   try {
     await copyTree(source, aside);
