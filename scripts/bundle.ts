@@ -1,13 +1,15 @@
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { program } from '../src/cli/verbs.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { passDoors } from './pass-doors.ts';
 
 /**
- * Bundles the program into `folder`: `strata.js`, which turns V8's code cache on and loads `start.js` with every verb in it, each set up when it
- * is first asked for; beside them the entries of workers and helpers (see entryFile in std), and undici for those that speak to registries.
- * One CommonJS file starts faster than ES modules: what it does not run costs nothing but its reading, and its compiled code is cached.
+ * Bundles the program into `folder`: `strata.js`, which loads `start.js` with every verb in it, each set up when it is first asked for, from
+ * V8's cache of its compiled code (src/cli/code-cache.ts); beside them the entries of workers and helpers (see entryFile in std), and undici
+ * for those that speak to registries. One CommonJS file starts faster than ES modules: what it does not run costs nothing but its reading.
  */
 export async function bundleProgram(folder: string, helpers: readonly string[]): Promise<void> {
   const undici = new Set<string>();
@@ -27,9 +29,6 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
   const apart: Plugin = {
     name: 'apart',
     setup({ onResolve }) {
-      onResolve({ filter: /\/start\.ts$/ }, ({ importer }) =>
-        importer.endsWith('/cli/strata.ts') ? { path: './start.js', external: true } : undefined,
-      );
       onResolve({ filter: /^undici(\/|$)/ }, ({ path }) => {
         undici.add(path);
         return { path: `./${partOf(path)}.js`, external: true };
@@ -38,9 +37,6 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
   };
   const plugins = [passDoors(), lazyBuiltins(), apart];
   await build({ ...common, plugins, entryPoints: [...helpers, 'src/cli/start.ts'].map(entry) });
-  // Node's import() of CommonJS goes through the loader of ES modules, which first reads the whole text for its exports: 6 ms.
-  const supported = { 'dynamic-import': false };
-  await build({ ...common, supported, plugins, entryPoints: [entry('src/cli/strata.ts')], banner: { js: CODE_CACHE } });
 
   const parts = [...undici].map((path) => `exports[${JSON.stringify(partOf(path))}]=require(${JSON.stringify(path)});`);
   const stdin = { contents: parts.join('\n'), resolveDir: process.cwd(), sourcefile: 'undici.js' };
@@ -50,10 +46,26 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
     writeFileSync(join(folder, `${partOf(path)}.js`), `module.exports=require('./undici.js')['${partOf(path)}'];\n`);
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n');
+  await build({
+    ...common,
+    define: { BUILD: JSON.stringify(nameOf(folder)), VERB_WORDS: JSON.stringify(verbWords()) },
+    banner: {},
+    entryPoints: [{ in: 'src/cli/bundle-entry.ts', out: 'strata' }],
+  });
 }
 
-/** The cache lies beside the program: who may write there may change the program as well. Where it can't be written, nothing is lost. */
-const CODE_CACHE = "require('node:module').enableCompileCache?.(__dirname+'/cache');";
+/** A name for what is in the bundle: other content, other name. */
+function nameOf(folder: string): string {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(folder).sort()) hash.update(readFileSync(join(folder, file)));
+  return hash.digest('hex').slice(0, 12);
+}
+
+function verbWords(): string[] {
+  return [
+    ...new Set(program.verbs.flatMap(({ names }) => names.flatMap((name) => [name.split(' ')[0] as string, name]))),
+  ];
+}
 
 /** undici does without it where it is missing; loading it takes 18 ms, and nothing here speaks it. */
 const withoutHttp2: Plugin = {

@@ -1,10 +1,9 @@
-// The program's entry. Nothing new in its syntax: an old Node must be able to read it, to be told what to do.
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+// The program's entry from its sources; bundle-entry.ts is the one that is shipped.
+import { complaintAboutNode } from './node-version.ts';
 
-if (major < 24 || (major === 24 && minor < 15)) {
-  process.stderr.write(
-    `strata: Node ${process.versions.node} is too old; install Node 24.15 or newer (a checkout brings its own: sh scripts/setup.sh)\n`,
-  );
+const complaint = complaintAboutNode();
+if (complaint !== undefined) {
+  process.stderr.write(complaint);
   process.exitCode = 125;
 } else {
   run().catch((error: unknown) => {

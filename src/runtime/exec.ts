@@ -12,6 +12,7 @@ import { CLEAN_ENV } from './host-tools.ts';
 import { mergeEnv } from './merge-options.ts';
 import { exitCodeOfSignal, inNamespace } from './namespace-command.ts';
 import { probeRuntime, runtimeArguments, runtimeErrors } from './oci-runtime.ts';
+import { isAlive } from './process-identity.ts';
 import { readRecord } from './record-file.ts';
 import { resolveInRoot } from './root-walk.ts';
 import type { RunResult } from './run.ts';
@@ -104,7 +105,7 @@ async function prepareExec(
   container: Container,
   options: ExecOptions & { readonly detach?: boolean },
 ): Promise<PreparedExec> {
-  const { pid, status } = requireRunning(container);
+  const { pid, status, holder } = requireRunning(container);
   if (status === 'paused') throw new EngineError('Conflict', `container ${container.name} is paused; unpause it first`);
   if (pid === 0) throw new EngineError('Conflict', `container ${container.name} is only starting; try again`);
   const runtime = await probeRuntime(root);
@@ -112,7 +113,9 @@ async function prepareExec(
   const [file, pidFile, log] = [`${at}.json`, `${at}.pid`, `${at}.log`];
   writeFileSync(file, JSON.stringify(processFor(container, pid, options)), { mode: 0o600 });
   const verb = ['exec', '--process', file, '--pid-file', pidFile, ...(options.detach ? ['-d'] : []), container.id];
-  const [program, ...args] = inNamespace([runtime.path, ...runtimeArguments(root, runtime, log), ...verb]);
+  const [program, ...args] = inNamespace([runtime.path, ...runtimeArguments(root, runtime, log), ...verb], {
+    ...(holder && isAlive(holder) && { holder: holder.pid }),
+  });
   containerEvent(root, container, 'exec_start', { command: options.command.join(' ').slice(0, 1024) });
   return {
     program: program as string,

@@ -39,11 +39,23 @@ export function requireProgram(name: string, debianPackage: string): string {
   return path;
 }
 
+/** Small programs to work in namespaces with. */
+export interface ShellCommands {
+  readonly nsenter: readonly string[];
+  readonly unshare: readonly string[];
+  readonly shell: readonly string[];
+}
+
 /** busybox, whose one small binary saves an exec and a dynamic link per step; else what util-linux brings. */
-export function shellCommand(): { readonly unshare: readonly string[]; readonly shell: readonly string[] } {
+export function shellCommand(): ShellCommands {
   const busybox = findProgram('busybox');
-  if (busybox !== undefined) return { unshare: [busybox, 'unshare'], shell: [busybox, 'sh'] };
-  return { unshare: [requireProgram('unshare', 'util-linux')], shell: [requireProgram('sh', 'dash')] };
+  if (busybox !== undefined)
+    return { nsenter: [busybox, 'nsenter'], unshare: [busybox, 'unshare'], shell: [busybox, 'sh'] };
+  return {
+    nsenter: [requireProgram('nsenter', 'util-linux')],
+    unshare: [requireProgram('unshare', 'util-linux')],
+    shell: [requireProgram('sh', 'dash')],
+  };
 }
 
 function isExecutable(path: string): boolean {

@@ -6,14 +6,9 @@ import { EngineError, isErrno, randomHex } from '../std/index.ts';
  * state of a process. What must outlive it is written by `writeFileAtomic`.
  */
 export function replaceRecord(path: string, value: unknown): void {
-  replaceText(path, `${JSON.stringify(value)}\n`);
-}
-
-/** {@link replaceRecord} for text. */
-export function replaceText(path: string, text: string): void {
   const aside = `${path}.tmp-${randomHex(6)}`;
   try {
-    writeFileSync(aside, text, { mode: 0o600, flag: 'wx' });
+    writeFileSync(aside, `${JSON.stringify(value)}\n`, { mode: 0o600, flag: 'wx' });
     renameSync(aside, path);
   } catch (error) {
     rmSync(aside, { force: true });
