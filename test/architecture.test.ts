@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   layer: ['std', 'linux', 'oci', 'compression', 'tar', 'erofs'],
   union: ['std', 'linux', 'oci', 'tar', 'layer'],
   store: ['std', 'linux', 'oci', 'compression', 'layer'],
-  snapshot: ['std', 'linux', 'oci', 'layer'],
+  snapshot: ['std', 'linux', 'oci', 'fuse', 'layer', 'union'],
   image: ['std', 'oci', 'compression', 'layer', 'store', 'snapshot'],
   transfer: ['std', 'oci', 'compression', 'client', 'tar', 'layer', 'store', 'image'],
   runtime: ['std', 'linux', 'oci', 'tar', 'layer', 'snapshot'],

@@ -11,5 +11,5 @@ export type {
   FuseStatistics,
   FuseType,
 } from './file-system.ts';
-export { FUSE_TYPE, fuseOptions, openFuse } from './mount.ts';
+export { fuseOptions, openFuse } from './mount.ts';
 export { type ServeOptions, serveFuse } from './serve.ts';

@@ -17,9 +17,6 @@ export function openFuse(): number {
   }
 }
 
-/** mount(2)'s and mount(8)'s type; what stands after the dot is for those who read the mount table. */
-export const FUSE_TYPE = 'fuse.overstrata';
-
 /**
  * Options of mount(2) for the descriptor `fuse` of /dev/fuse as the mounting process has it: everybody may go in, and the kernel says who may do
  * what. linux Documentation/filesystems/fuse.rst.
@@ -28,6 +25,7 @@ export function fuseOptions(fuse: number): string[] {
   const [user, group] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
   return [
     `fd=${fuse}`,
+    'subtype=overstrata', // for those who read the mount table
     'rootmode=40000',
     `user_id=${user}`,
     `group_id=${group}`,

@@ -30,7 +30,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { AT_FDCWD, getXattr, listXattrs, mount, setXattr, unmount, utimesAt } from '../linux/index.ts';
 import { isErrno } from '../std/index.ts';
-import { FUSE_TYPE, fuseOptions, openFuse } from './mount.ts';
+import { fuseOptions, openFuse } from './mount.ts';
 
 const skip = reasonToSkip();
 
@@ -38,7 +38,7 @@ const skip = reasonToSkip();
 function mountMemory(): { at: string; server: ChildProcess } & Disposable {
   const at = mkdtempSync(join(tmpdir(), 'strata-fuse-'));
   const fuse = openFuse();
-  mount('memory', at, FUSE_TYPE, 0, fuseOptions(fuse).join(','));
+  mount('memory', at, 'fuse', 0, fuseOptions(fuse).join(','));
   const server = spawn(process.execPath, [join(import.meta.dirname, 'testing-server.ts')], {
     stdio: ['ignore', 'inherit', 'inherit', fuse],
   });

@@ -2,7 +2,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Mount } from '../snapshot/index.ts';
+import { type Mount, serveMount } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Container } from './container.ts';
 import { rootfsOf } from './folders.ts';
@@ -50,15 +50,22 @@ export async function launch(
     args,
     stdio,
     env,
-  }: { steps: readonly string[]; args: readonly string[]; stdio: StdioOptions; env?: Readonly<Record<string, string>> },
+  }: {
+    steps: readonly string[];
+    args: readonly string[];
+    stdio: Exclude<StdioOptions, string>;
+    env?: Readonly<Record<string, string>>;
+  },
 ): Promise<Launch> {
   const target = rootfsOf(container.folder);
   const { unshare, shell } = shellCommand();
-  const mounting = mountScript(withMountLabel(snapshot.mounts, selinuxLabels(container)), target);
+  using serving = serveMounts(snapshot.mounts, stdio.length);
+  const mounting = mountScript(withMountLabel(serving.mounts, selinuxLabels(container)), target);
   const script = [
     `exec ${LOCK}<"$LOCK_FILE" && "$FLOCK" -n ${LOCK} || { echo locked >&${TALK}; exit 1; }`,
     ...(hidesUnified() ? [HIDE_UNIFIED] : []),
     `{ ${mounting.script} && cd /; } 2>&${TALK} || exit 1`,
+    ...(serving.fds.length > 0 ? [`exec ${serving.fds.map((_, at) => `${serving.first + at}>&-`).join(' ')}`] : []),
     `unset LOCK_FILE FLOCK; shift ${mounting.args.length}`,
     ...steps.flatMap((step) => [`echo ready >&${TALK}; read word <&${TALK} || exit 1`, step]),
   ].join('\n');
@@ -83,7 +90,7 @@ export async function launch(
       LOCK_FILE: snapshot.lockPath ?? join(container.folder, 'lock'),
       FLOCK: requireProgram('flock', 'util-linux'),
     },
-    stdio,
+    stdio: [...stdio, ...serving.fds],
   });
   const talk = child.stdio[TALK] as Duplex;
   await heard(child, talk, container);
@@ -149,6 +156,27 @@ export function heard(child: ChildProcess, talk: Duplex, container: Container): 
   });
 }
 
+/**
+ * Starts the servers of those mounts that have one. Their /dev/fuse are `fds`, which the mounting process must have as its descriptors from `first`
+ * on; ours are closed at the end.
+ */
+function serveMounts(
+  mounts: readonly Mount[],
+  first: number,
+): { mounts: readonly Mount[]; fds: readonly number[]; first: number } & Disposable {
+  using opened = new DisposableStack();
+  const fds: number[] = [];
+  const served = mounts.map((mount): Mount => {
+    if (mount.type !== 'fuse') return mount;
+    const { fuse, options } = serveMount(mount, first + fds.length);
+    opened.defer(() => closeSync(fuse));
+    fds.push(fuse);
+    return { ...mount, options };
+  });
+  const held = opened.move();
+  return { mounts: served, fds, first, [Symbol.dispose]: () => held.dispose() };
+}
+
 /** mount(8) for each mount of a snapshot, its words passed as the first arguments: nothing of them is read by the shell. */
 function mountScript(mounts: readonly Mount[], target: string): { script: string; args: string[] } {
   const args: string[] = [];
@@ -158,7 +186,8 @@ function mountScript(mounts: readonly Mount[], target: string): { script: string
       const go = cwd === undefined ? '' : `cd ${argument(cwd)} && `;
       const chosen =
         type === 'bind' ? ['bind', ...options.filter((option) => option !== 'bind' && option !== 'ro')] : options;
-      const kind = type === 'bind' ? '' : ` -t ${argument(type)}`;
+      // A helper of mount(8) would look for another server.
+      const kind = type === 'bind' ? '' : `${type === 'fuse' ? ' -i' : ''} -t ${argument(type)}`;
       const how = chosen.length > 0 ? ` -o ${argument(chosen.join(','))}` : '';
       const mounting = `${go}mount${kind}${how} ${argument(source)} ${argument(target)}`;
       // A bind takes `ro` only at a second look.

@@ -1,4 +1,5 @@
 import { btrfsDriver } from './drivers/btrfs.ts';
+import { fuseDriver } from './drivers/fuse.ts';
 import { overlayDriver } from './drivers/overlay.ts';
 import { vfsDriver } from './drivers/vfs.ts';
 import { openFolder } from './folder.ts';
@@ -28,6 +29,14 @@ export const DRIVERS: readonly DriverChoice[] = [
     async probe(root) {
       const { probeBtrfs } = await import('./drivers/btrfs-probe.ts');
       probeBtrfs(openFolder(root, 'btrfs').path);
+    },
+  },
+  {
+    name: 'fuse',
+    open: fuseDriver,
+    async probe(root) {
+      const { probeFuse } = await import('./drivers/fuse-probe.ts');
+      probeFuse(openFolder(root, 'fuse').path);
     },
   },
   {

@@ -1,4 +1,5 @@
 export { checkSnapshots, type SnapshotFinding } from './check.ts';
+export { mountUnion, type ServedUnion, serveMount } from './fuse-server.ts';
 export { measureTree } from './measure-tree.ts';
 export { openSnapshotter } from './open.ts';
 export { type ProbeResult, probeDrivers } from './probe.ts';

@@ -11,6 +11,8 @@ export interface MountedAt {
   readonly root: string;
   readonly target: string;
   readonly type: string;
+  /** What was mounted, as its file system names it: a device, a dataset. */
+  readonly source: string;
   /** Of the file system: `upperdir=…`. */
   readonly options: readonly string[];
 }
@@ -27,26 +29,33 @@ export function listMounts(): MountedAt[] {
   return table.split('\n').flatMap((line) => {
     const [mounted, system] = line.split(' - ');
     const [, , device, root, target] = mounted?.split(' ') ?? [];
-    const [type, , options] = system?.split(' ') ?? [];
+    const [type, source, options] = system?.split(' ') ?? [];
     if (
       device === undefined ||
       root === undefined ||
       target === undefined ||
       type === undefined ||
+      source === undefined ||
       options === undefined
     )
       return [];
-    return [{ device, root: unescaped(root), target: unescaped(target), type, options: unescaped(options).split(',') }];
+    const told = { device, root: unescaped(root), target: unescaped(target), source: unescaped(source) };
+    return [{ ...told, type, options: unescaped(options).split(',') }];
   });
+}
+
+/** The mount that `path` lies on, by its name. */
+export function mountAround(path: string, mounts: readonly MountedAt[] = listMounts()): MountedAt | undefined {
+  const holds = ({ target }: MountedAt): boolean => target === '/' || path === target || path.startsWith(`${target}/`);
+  return mounts.findLast(
+    (mount) => holds(mount) && mounts.every((m) => !holds(m) || m.target.length <= mount.target.length),
+  );
 }
 
 /** Where the folder `path` is bind-mounted. A bind mount shows its source as its root, counted from the root of its file system. */
 export function listBinds(path: string): MountedAt[] {
   const mounts = listMounts();
-  const holds = ({ target }: MountedAt): boolean => target === '/' || path === target || path.startsWith(`${target}/`);
-  const around = mounts.findLast(
-    (mount) => holds(mount) && mounts.every((m) => !holds(m) || m.target.length <= mount.target.length),
-  );
+  const around = mountAround(path, mounts);
   if (!around) return [];
   const source = join(around.root, relative(around.target, path));
   return mounts.filter(({ device, root, target }) => device === around.device && root === source && target !== path);

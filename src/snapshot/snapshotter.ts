@@ -9,6 +9,8 @@ export interface Mount {
   readonly options: readonly string[];
   /** The working directory that the mount must be made from, where relative paths stand in the options. */
   readonly cwd?: string;
+  /** Of type `fuse`: the command that serves it; `serveMount` starts it and gives the /dev/fuse that belongs to it. */
+  readonly server?: readonly string[];
 }
 
 export type SnapshotKind = 'active' | 'view' | 'committed';

@@ -19,7 +19,8 @@ export function overlayDriver(root: string): Snapshotter {
   return snapshotterOf(folder, stackDriver(folder, { unpack, usage: treeUsage, ready() {} }));
 }
 
-async function unpackLayerFolder(
+/** Unpacks a layer as a tree of its own, whatever lies below it. */
+export async function unpackLayerFolder(
   folder: SnapshotFolder,
   { place, layer, chain }: Filling,
 ): Promise<{ bottom: boolean }> {
