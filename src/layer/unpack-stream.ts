@@ -8,6 +8,7 @@ import type { LayerLimits } from './layer-tree.ts';
 import type { Skipped } from './metadata.ts';
 import { readToc } from './read-layer.ts';
 import { NOTHING_PENDING, type PendingLayer, pendingOf } from './settle.ts';
+import type { TocEntry } from './toc.ts';
 import { writeTocFile } from './toc-file.ts';
 
 /** What one unpacking does with a layer, but for where its bytes come from. Plain data. */
@@ -79,17 +80,25 @@ async function imaged(
   });
   if (expected && expected !== diffID) throw new DigestMismatch('uncompressed layer', expected, diffID);
   kept.finish(paths);
-  const image = writeLayerImage(entries, { files, tarSize: size });
+  const pending = pendingOf(entries);
+  const image = writeLayerImage(withoutPending(entries, pending), { files, tarSize: size });
   if (plan.toc !== undefined) await writeTocFile(plan.toc, { diffID, size, entries });
   return {
     diffID,
     size,
     entries: entries.length,
     opaque: entries[0]?.opaque ?? false,
-    pending: pendingOf(entries),
+    pending,
     skipped: { devices: 0, xattrs: 0 },
     image,
   };
+}
+
+/** What an image can show that stands by itself. */
+function withoutPending(entries: readonly TocEntry[], { linksBelow }: PendingLayer): readonly TocEntry[] {
+  if (linksBelow.length === 0) return entries;
+  const paths = new Set(linksBelow.flatMap(({ paths }) => paths));
+  return entries.filter(({ path }) => !paths.has(path));
 }
 
 type Result = Omit<UnpackedLayer, 'entries'> & { readonly entries: Awaited<ReturnType<typeof readToc>>['entries'] };

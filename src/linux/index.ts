@@ -35,6 +35,7 @@ export {
 } from './files.ts';
 export { check, cString, errnoError, lastErrno, loadKoffi, native } from './libc.ts';
 export { type LockMode, lockFile, tryFlock } from './lock.ts';
+export { attachLoop, type LoopDevice } from './loop.ts';
 export { MountFlag, mount, mountNew, unmount } from './mount.ts';
 export { CloneFlag, changeRoot, setNamespace, unshare } from './namespace.ts';
 export { startTimeOf } from './process.ts';

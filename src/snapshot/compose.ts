@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockFile } from '../linux/index.ts';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { EngineError, isErrno } from '../std/index.ts';
 import { activeSnapshot } from './active.ts';
@@ -23,6 +22,7 @@ import { discardDamaged, removeActive, removeCommitted } from './removal.ts';
 import type { ActiveSnapshot, LayerInput, SnapshotInfo, Snapshotter } from './snapshotter.ts';
 import { stage, stageHeld } from './staging.ts';
 import { emptyTrash, trashEmptied } from './trash.ts';
+import { waitTurn } from './turn.ts';
 import { announce, waitFor } from './waiting.ts';
 
 /**
@@ -123,23 +123,6 @@ async function onParent<T>(folder: SnapshotFolder, parent: Digest | undefined, w
   } catch (error) {
     if (!parent || !isErrno(error, 'ENOENT') || getSnapshot(folder, parent)) throw error;
     throw new EngineError('NotFound', `the parent ${parent} was removed`, { cause: error });
-  }
-}
-
-/** The lock of a name; an abort leaves the queue at once, with the caller's own reason. */
-async function waitTurn(path: string, signal: AbortSignal | undefined): Promise<Disposable> {
-  const turn = lockFile(path, { timeout: Number.POSITIVE_INFINITY, ...(signal && { signal }) });
-  const aborted = Promise.withResolvers<never>();
-  const leave = (): void => aborted.reject(signal?.reason);
-  signal?.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([turn, aborted.promise]);
-  } catch (error) {
-    turn.then((lock) => lock[Symbol.dispose]()).catch(() => {}); // it may come to us still
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', leave);
   }
 }
 

@@ -1,5 +1,6 @@
 import { btrfsDriver } from './drivers/btrfs.ts';
 import { fuseDriver } from './drivers/fuse.ts';
+import { erofsDriver } from './drivers/erofs.ts';
 import { overlayDriver } from './drivers/overlay.ts';
 import { vfsDriver } from './drivers/vfs.ts';
 import { openFolder } from './folder.ts';
@@ -21,6 +22,14 @@ export const DRIVERS: readonly DriverChoice[] = [
     async probe(root) {
       const { probeOverlay } = await import('./drivers/overlay-probe.ts');
       probeOverlay(openFolder(root, 'overlay').path);
+    },
+  },
+  {
+    name: 'erofs',
+    open: erofsDriver,
+    async probe(root) {
+      const { probeErofs } = await import('./drivers/erofs-probe.ts');
+      probeErofs(openFolder(root, 'erofs').path);
     },
   },
   {

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } 
 import { join } from 'node:path';
 import { isErrno } from '../std/index.ts';
 import { runChore } from './chores.ts';
+import { releaseImage } from './layer-mount.ts';
 
 /** Trees of up to so many names are deleted where they are: less than a worker takes to start. */
 const SMALL = 300;
@@ -19,6 +20,7 @@ export function discard(root: string, path: string): void {
   const trash = trashOf(root);
   let away = join(trash, randomBytes(8).toString('hex'));
   try {
+    releaseImage(path);
     moveInto(trash, path, away);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return; // somebody else took it

@@ -22,6 +22,7 @@ import { checkSnapshots, openSnapshotter, repairSnapshots, type Snapshotter } fr
 import { type ErrorCode, GrowingFile, hasCode } from '../../src/std/index.ts';
 import { describeTree } from './describe-tree.ts';
 import { inputOf, layerOf, type Member, MTIME } from './layer-input.ts';
+import { unmountBelow } from './unmount-below.ts';
 
 /** A state folder of a test, and a snapshotter on it. */
 interface Subject extends AsyncDisposable {
@@ -44,6 +45,7 @@ export function snapshotterContract(
       snapshots,
       async [Symbol.asyncDispose]() {
         await snapshots[Symbol.asyncDispose]();
+        unmountBelow(root);
         if (folder === undefined) rmSync(root, { recursive: true, force: true });
       },
     };
