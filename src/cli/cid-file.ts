@@ -1,5 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import { EngineError, isErrno } from '../std/index.ts';
+import { flagError } from './system-error.ts';
 
 /** `--cidfile`: the container's ID, in a file that must be new. It is claimed before the container is made, and goes again where that fails. */
 export async function withCidFile<T extends { readonly id: string }>(path: string, make: () => Promise<T>): Promise<T> {
@@ -22,6 +23,6 @@ async function claim(path: string): ReturnType<typeof open> {
   } catch (error) {
     if (isErrno(error, 'EEXIST'))
       throw new EngineError('AlreadyExists', `container ID file ${path} exists already; remove it or name another`);
-    throw error;
+    throw flagError('cidfile', path, error);
   }
 }

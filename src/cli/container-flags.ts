@@ -3,6 +3,7 @@ import type { MountOption, RestartPolicy, SecurityOptions, Ulimit } from '../run
 import { EngineError } from '../std/index.ts';
 import type { FlagValues } from './flags.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mount-flags.ts';
+import { flagError } from './system-error.ts';
 
 /** What `create` and `run` take alike, under docker's names. */
 export const containerFlags = {
@@ -158,11 +159,19 @@ function defined<Value extends object>(value: Value): { [Key in keyof Value]: Ex
 
 async function envFiles(files: readonly string[]): Promise<string[]> {
   if (files.length === 0) return [];
-  const { readFile } = await import('node:fs/promises');
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  const texts = await Promise.all(files.map((file) => readFlagFile('env-file', file)));
   return texts
     .flatMap((text) => text.split('\n').map((line) => line.replace(/^\s+|\r$/g, '')))
     .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+async function readFlagFile(flag: string, path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw flagError(flag, path, error);
+  }
 }
 
 /** `NAME=value` as it is; a name alone takes this process's value, and nothing where it has none. */
@@ -237,9 +246,7 @@ async function securityOf(flags: ContainerFlagValues): Promise<Partial<SecurityO
     if (name === 'no-new-privileges') security.noNewPrivileges = value !== 'false';
     else if (name === 'seccomp')
       security.seccomp =
-        value === 'unconfined' || value === 'default'
-          ? value
-          : await (await import('node:fs/promises')).readFile(value, 'utf8');
+        value === 'unconfined' || value === 'default' ? value : await readFlagFile('security-opt seccomp', value);
     else if (name === 'apparmor') security.apparmor = value;
     else if (name === 'label') labels.push(value);
     else if (name === 'systempaths' && value === 'unconfined') security.unmaskPaths = true;

@@ -1,5 +1,5 @@
-import { errorMessage } from '../std/index.ts';
 import type { CommandContext } from './command.ts';
+import { tellError } from './system-error.ts';
 
 /** Does `work` for each argument in turn; a failure is told and the others still have their turn, as with `docker rm`. Yields the exit code. */
 export async function eachArgument(
@@ -12,7 +12,7 @@ export async function eachArgument(
       await work(argument);
     } catch (error) {
       if (signal.aborted) throw error;
-      warn(`${program.name}: ${errorMessage(error)}`);
+      warn(`${program.name}: ${tellError(error)}`);
       code = 1;
     }
   }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { EngineError, type ErrorCode } from '../std/index.ts';
+import { tellError } from './system-error.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The reader of our standard output went away (`strata images | head -1`): the program ends without a word. */
@@ -57,7 +58,7 @@ export function describeError(
   { program, help, debug }: { readonly program: string; readonly help: string; readonly debug: boolean },
 ): string | undefined {
   if (error instanceof OutputClosed || error instanceof Interrupted) return undefined;
-  const lines = [`${program}: ${error instanceof Error ? error.message || error.name : String(error)}`];
+  const lines = [`${program}: ${tellError(error)}`];
   if (error instanceof UsageError) {
     if (error.hint) lines.push(error.hint);
     lines.push(`See '${help}'.`);

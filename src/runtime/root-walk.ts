@@ -133,6 +133,8 @@ class Walk implements Disposable {
       return { fd, stats: fstatSync(fd) };
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
+      if (isErrno(error, 'ENAMETOOLONG'))
+        throw new EngineError('InvalidArgument', `a name in ${this.#asked} is longer than the file system takes`);
       throw error;
     }
   }

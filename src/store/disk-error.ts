@@ -9,11 +9,20 @@ export function diskError(error: unknown, doing: string): unknown {
       { cause: error },
     );
   }
-  if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return new EngineError('PermissionDenied', `${doing}: ${error.message}; run as the owner of the state folder`, {
+  if (isErrno(error, 'EROFS'))
+    return new EngineError(
+      'PermissionDenied',
+      `${doing}: its file system is read-only; make it writable, or name another state folder with --root`,
+      { cause: error },
+    );
+  if (isErrno(error, 'EACCES', 'EPERM'))
+    return new EngineError('PermissionDenied', `${doing}: permission denied; run as the owner of the state folder`, {
       cause: error,
     });
-  }
+  if (isErrno(error, 'ENAMETOOLONG'))
+    return new EngineError('InvalidArgument', `${doing}: a name in it is longer than the file system takes`, {
+      cause: error,
+    });
   return error;
 }
 

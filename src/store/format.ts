@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { access, chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { checkLayoutFile, encodeDocument, LAYOUT_FILE } from '../oci/index.ts';
 import { EngineError, isErrno, syncFolder, writeFileAtomic } from '../std/index.ts';
 import { lockState } from './state.ts';
@@ -72,8 +72,22 @@ function writeVersion(root: string, version: number): Promise<void> {
 
 async function makeFolders(root: string): Promise<void> {
   // Containers of other users reach their root file systems through it, and can list nothing in it.
-  if ((await mkdir(root, { recursive: true, mode: 0o711 })) !== undefined) await chmod(root, 0o711);
-  for (const folder of PRIVATE) await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
+  if ((await makeFolder(root, 0o711)) !== undefined) await chmod(root, 0o711);
+  for (const folder of PRIVATE) await makeFolder(join(root, folder), 0o700);
+}
+
+/** Node's recursive mkdir says ENOENT of a read-only file system too (Node 24): the nearest folder above tells why. */
+async function makeFolder(path: string, mode: number): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true, mode });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) await access(nearestFolder(path), constants.W_OK);
+    throw error;
+  }
+}
+
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
 }
 
 /** An OCI layout that is there already is taken over as it is. */

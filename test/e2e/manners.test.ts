@@ -152,6 +152,20 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
     assert.equal(await strata.run('images', '--quiet', 'never'), '');
   });
 
+  test('files that can not be used are told with what named them', async () => {
+    for (const [words, ...args] of [
+      ['--cidfile /no/such: no such file or directory', 'create', '--cidfile', '/no/such', 'base:1'],
+      ['--security-opt seccomp /no/such: no such', 'create', '--security-opt', 'seccomp=/no/such', 'base:1'],
+      ['--output /no/such/x.tar: no such file or directory', 'save', '--output', '/no/such/x.tar', 'base:1'],
+      ['opening /proc/no/such: ', '--root', '/proc/no/such', 'images'],
+      ['a name in it is longer', '--root', `/tmp/${'a'.repeat(300)}`, 'images'],
+    ] as const) {
+      const { stderr } = await strata.try(args);
+      assert.ok(stderr.startsWith('strata: ') && stderr.includes(words), stderr);
+      assert.doesNotMatch(stderr, /E[A-Z]{4}|tmp-/);
+    }
+  });
+
   test('info names the machine as docker does, and what confines containers', async () => {
     const fields = '{{.Architecture}} {{json .SecurityOptions}}';
     const [architecture, options] = (await strata.run('info', '--format', fields)).trim().split(' ');

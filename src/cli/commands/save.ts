@@ -1,6 +1,7 @@
 import { save as saveImages } from '../../engine/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
+import { flagError } from '../system-error.ts';
 
 export const save: Command = command({
   args: 'IMAGE [IMAGE...]',
@@ -20,7 +21,12 @@ export const save: Command = command({
     if (flags.output === undefined && io.isTerminal.stdout) {
       throw new EngineError('InvalidArgument', 'an archive is not for a terminal: use --output FILE, or redirect');
     }
-    await using job = saveImages(await engine(), args, flags.output ?? io.stdout, { signal, format: flags.format });
-    await job.result;
+    const { output, format } = flags;
+    await using job = saveImages(await engine(), args, output ?? io.stdout, { signal, format });
+    try {
+      await job.result;
+    } catch (error) {
+      throw output === undefined ? error : flagError('output', output, error);
+    }
   },
 });
