@@ -1,6 +1,7 @@
 /**
  * Measures strata beside whatever real peers are installed, in interleaved rounds.
  * usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]…
+ * A subject `strata-DRIVER` is strata on that storage driver; those are measured only where they are named.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +43,8 @@ const provided = new Map<InputName, Promise<string>>();
 
 stopOnSignals();
 await using lab = await openLab();
-const subjects = [strata(), dockerd(lab.registry), containerd(), podman()]
+const drivers = (values.subject ?? []).flatMap((name) => /^strata-(.+)$/.exec(name)?.[1] ?? []);
+const subjects = [strata(), ...drivers.map(strata), dockerd(lab.registry), containerd(), podman()]
   .filter((subject): subject is Subject => subject !== undefined)
   .filter(({ name }) => !values.subject || values.subject.includes(name));
 await using stack = new AsyncDisposableStack();
