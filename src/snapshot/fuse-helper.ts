@@ -9,5 +9,6 @@ process.title = `strata fuse ${upper?.path ?? layers.at(-1)}`;
 process.umask(0); // modes come with the umask of those who ask
 // What is open here counts against whoever serves, not against those who opened it.
 const union = openUnion({ layers: layers.map((path) => ({ path })), ...(upper && { upper }) });
-await serveFuse(3, union, { passthrough: !inUserNamespace() });
-process.exit(0); // at once: nothing is to be put in order, and whoever unmounted may go on with the folders
+void serveFuse(3, union, { passthrough: !inUserNamespace() }).then(() => {
+  process.exit(0); // at once: nothing is to be put in order, and whoever unmounted may go on with the folders
+});
