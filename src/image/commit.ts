@@ -100,6 +100,17 @@ async function takeLayer(store: Store, tar: ByteStream, signal: AbortSignal | un
   }
 }
 
+/** Stores an uncompressed tar as a layer. The caller holds a lease. */
+export async function storeLayer(
+  store: Store,
+  tar: ByteStream,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<Descriptor> {
+  const { descriptor, bytes } = await takeLayer(store, tar, signal);
+  if (bytes) await store.content.put(bytes);
+  return descriptor;
+}
+
 async function ingestLayer(
   store: Store,
   start: readonly Uint8Array[],

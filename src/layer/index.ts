@@ -16,4 +16,5 @@ export type { Change, LayerNodeType, Toc, TocEntry } from './toc.ts';
 export { readTocFile, readTocHeader, writeTocFile } from './toc-file.ts';
 export { closeWorkers, readyWorker, type UnpackRequest, unpackLayer } from './unpack.ts';
 export type { UnpackedLayer, UnpackPlan } from './unpack-stream.ts';
+export { withoutMade } from './without-made.ts';
 export { isKeptXattr } from './xattrs.ts';

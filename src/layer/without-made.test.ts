@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Change } from '../layer/index.ts';
-import { withoutMade } from './container-changes.ts';
+import type { Change } from './toc.ts';
+import { withoutMade } from './without-made.ts';
 
 async function kept(
   changes: readonly (readonly [Change['kind'], string])[],
