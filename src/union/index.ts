@@ -19,3 +19,6 @@ export { openUnion, type UnionOptions } from './open-union.ts';
 export { openTarSource } from './tar-source.ts';
 export type { SyncLayerSource } from './toc-content.ts';
 export type { TocLayerInput } from './toc-layer.ts';
+export type { UnionFile } from './union-file.ts';
+export { openUnionFs, UnionFs } from './union-fs.ts';
+export type { UnionDirent, UnionStats } from './union-stats.ts';

@@ -101,12 +101,14 @@ export class UpperChanges {
     if (directory.removed) throw errnoError('ENOENT', 'create', name);
   }
 
-  /** Owner and mode of what was just made at `path` by this process, with its umask. */
+  /** Owner and mode of what was just made at `path` by this process, with its umask, maybe in the work folder. */
   finish(path: string, directory: Node, { mode, owner }: { mode?: number; owner?: Owner | undefined }): void {
+    const parent = directory.described.attributes();
+    const inherits = (parent.mode & S_ISGID) !== 0;
     const isOthers = owner && (owner.uid !== process.geteuid?.() || owner.gid !== process.getegid?.());
-    const inherits = (directory.described.attributes().mode & S_ISGID) !== 0;
-    if (isOthers) lchownSync(fsPath(path), owner.uid, inherits ? -1 : owner.gid);
-    if (mode === undefined || ((mode & process.umask()) === 0 && (mode & SPECIAL) === 0)) return;
+    if (inherits) lchownSync(fsPath(path), owner?.uid ?? -1, parent.gid);
+    else if (isOthers) lchownSync(fsPath(path), owner.uid, owner.gid);
+    if (mode === undefined || !(inherits || (mode & process.umask()) !== 0 || (mode & SPECIAL) !== 0)) return;
     const isDirectory = inherits && statsAt(path)?.isDirectory();
     chmodSync(fsPath(path), (mode & 0o7777) | (isDirectory ? S_ISGID : 0));
   }

@@ -7,6 +7,7 @@ const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
   'dockerfile-fuzz': async () => (await import('./dockerfile-fuzz.ts')).dockerfileFuzz,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   race: async () => (await import('./race.ts')).race,
+  union: async () => (await import('./union.ts')).union,
 };
 
 const { values, positionals } = parseArgs({
