@@ -1,11 +1,10 @@
-import { encodeName, isErrno } from '../std/index.ts';
+import { encodeName, isErrno, printable } from '../std/index.ts';
 import type { Command, CommandContext, Program, Verb } from './command.ts';
 import type { Engine, Globals, Wiring } from './context.ts';
 import { describeError, exitCodeOf, Interrupted, OutputClosed, signalExitCode } from './errors.ts';
 import { flagNameOf, parseFlags } from './flags.ts';
 import { globalsOf } from './globals.ts';
 import type { Io } from './io.ts';
-import { printable } from './printable.ts';
 import { resolve } from './resolve.ts';
 import { checkArity } from './usage.ts';
 import { UsageError } from './usage-error.ts';

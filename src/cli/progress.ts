@@ -1,8 +1,7 @@
-import type { Job } from '../std/index.ts';
+import { type Job, printable } from '../std/index.ts';
 import type { TransferEvent } from '../transfer/index.ts';
 import type { Io } from './io.ts';
 import { openLiveLines } from './live-lines.ts';
-import { printable } from './printable.ts';
 import { applyEvent, describeBlob, newBlob } from './transfer-state.ts';
 
 /** Follows a transfer on standard output, as docker shows one, and yields its result. */

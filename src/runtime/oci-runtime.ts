@@ -55,7 +55,9 @@ export async function probeRuntime(
 /** Global arguments of every call: the runtime's own state lies where no other state folder's does. */
 export function runtimeArguments(root: string, runtime: OciRuntime, log?: string): string[] {
   const own = join(runFolder(root), runtime.name);
-  return ['--root', own, ...(log === undefined ? [] : ['--log', log, '--log-format', 'json'])];
+  // What crun's process finds wrong when it becomes the container's goes to the container's stderr, in the log's format: in words.
+  const format = runtime.name === 'crun' ? 'text' : 'json';
+  return ['--root', own, ...(log === undefined ? [] : ['--log', log, '--log-format', format])];
 }
 
 /** What a runtime wrote to its log, last thing said first. */
@@ -66,17 +68,17 @@ export function runtimeErrors(log: string): string[] {
   } catch {
     return [];
   }
-  return text
-    .split('\n')
-    .flatMap((line): string[] => {
-      try {
-        const { level, msg } = JSON.parse(line) as { level?: string; msg?: string };
-        return level === 'error' && msg ? [msg] : [];
-      } catch {
-        return [];
-      }
-    })
-    .reverse();
+  return text.split('\n').flatMap(errorIn).reverse();
+}
+
+function errorIn(line: string): string[] {
+  if (!line.startsWith('{')) return line.trim() === '' ? [] : [line.trim()];
+  try {
+    const { level, msg } = JSON.parse(line) as { level?: string; msg?: string };
+    return level === 'error' && msg ? [msg] : [];
+  } catch {
+    return []; // cut
+  }
 }
 
 async function tryRuntime(root: string, runtime: OciRuntime): Promise<string | undefined> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from './container.ts';
 import { finishContainer } from './finish.ts';
@@ -40,7 +41,11 @@ export async function runForeground(
   const pidFile = join(bundleOf(folder), 'pid');
   const log = join(bundleOf(folder), 'runtime.log');
   const plan = planStreams(
-    { openStdin: container.openStdin, log: container.autoRemove ? undefined : logOf(folder) },
+    {
+      openStdin: container.openStdin,
+      log: container.autoRemove ? undefined : logOf(folder),
+      complaint: { mayBe: () => !existsSync(pidFile), is: () => runtimeErrors(log).length > 0 },
+    },
     streams,
   );
   using launched = await launch(container, snapshot, {

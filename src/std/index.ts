@@ -5,5 +5,6 @@ export { GrowingFile, type GrowingFileHandle } from './growing-file.ts';
 export { type Job, type JobContext, startJob } from './job.ts';
 export { decodeName, encodeName, fsPath } from './names.ts';
 export { nearest } from './nearest.ts';
+export { printable } from './printable.ts';
 export { randomHex } from './random.ts';
 export { type ByteStream, counted, forEachLimited, readAll } from './streams.ts';
