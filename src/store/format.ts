@@ -1,5 +1,5 @@
-import { constants, existsSync, readFileSync } from 'node:fs';
-import { access, chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkLayoutFile, encodeDocument, LAYOUT_FILE } from '../oci/index.ts';
 import { EngineError, isErrno, syncFolder, writeFileAtomic } from '../std/index.ts';
@@ -72,22 +72,24 @@ function writeVersion(root: string, version: number): Promise<void> {
 
 async function makeFolders(root: string): Promise<void> {
   // Containers of other users reach their root file systems through it, and can list nothing in it.
-  if ((await makeFolder(root, 0o711)) !== undefined) await chmod(root, 0o711);
+  if (await makeFolder(root, 0o711)) await chmod(root, 0o711);
   for (const folder of PRIVATE) await makeFolder(join(root, folder), 0o700);
 }
 
-/** Node's recursive mkdir says ENOENT of a read-only file system too (Node 24): the nearest folder above tells why. */
-async function makeFolder(path: string, mode: number): Promise<string | undefined> {
+/**
+ * With its parents, one by one; whether it was missing. Node's recursive mkdir says ENOENT of a read-only file system, and below /proc it never
+ * ends (Node 24).
+ */
+async function makeFolder(path: string, mode: number): Promise<boolean> {
   try {
-    return await mkdir(path, { recursive: true, mode });
+    await mkdir(path, { mode });
+    return true;
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) await access(nearestFolder(path), constants.W_OK);
-    throw error;
+    if (isErrno(error, 'EEXIST') && (await stat(path)).isDirectory()) return false;
+    if (!isErrno(error, 'ENOENT') || existsSync(dirname(path))) throw error;
+    await makeFolder(dirname(path), 0o755);
+    return makeFolder(path, mode);
   }
-}
-
-function nearestFolder(path: string): string {
-  return existsSync(path) ? path : nearestFolder(dirname(path));
 }
 
 /** An OCI layout that is there already is taken over as it is. */
