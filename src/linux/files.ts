@@ -220,3 +220,16 @@ export function splitDevice(device: number | bigint): { major: number; minor: nu
     minor: Number((d & 0xffn) | ((d >> 12n) & 0xffffff00n)),
   };
 }
+
+const STATX_DIOALIGN = 0x2000;
+/** Size of `struct statx`, and where its mask and `stx_dio_offset_align` are; linux/stat.h. */
+const STATX = { size: 256, mask: 0, offsetAlign: 156 };
+
+/** To what bounds direct I/O on a file must keep, in bytes; 0 where it can't be, undefined where the kernel (before 6.1) or the file system does not say. */
+export function directAlignmentOf(path: string): number | undefined {
+  const buffer = Buffer.alloc(STATX.size);
+  const statx = native('int statx(int, const char *, int, uint32_t, void *)');
+  check(statx(AT_FDCWD, cString(path), 0, STATX_DIOALIGN, buffer), 'statx', path);
+  const told = (buffer.readUInt32LE(STATX.mask) & STATX_DIOALIGN) !== 0;
+  return told ? buffer.readUInt32LE(STATX.offsetAlign) : undefined;
+}

@@ -15,6 +15,7 @@ export {
   chownAt,
   cloneFile,
   closeFd,
+  directAlignmentOf,
   linkAt,
   makeDevice,
   mkdirAt,
