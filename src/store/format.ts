@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkLayoutFile, encodeDocument, LAYOUT_FILE } from '../oci/index.ts';
@@ -82,13 +82,22 @@ async function makeFolders(root: string): Promise<void> {
  */
 async function makeFolder(path: string, mode: number): Promise<boolean> {
   try {
+    return await makeLast(path, mode);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  await makeFolder(dirname(path), 0o755);
+  return makeLast(path, mode);
+}
+
+/** Whether it was missing: somebody else may have made it meanwhile. */
+async function makeLast(path: string, mode: number): Promise<boolean> {
+  try {
     await mkdir(path, { mode });
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST') && (await stat(path)).isDirectory()) return false;
-    if (!isErrno(error, 'ENOENT') || existsSync(dirname(path))) throw error;
-    await makeFolder(dirname(path), 0o755);
-    return makeFolder(path, mode);
+    throw error;
   }
 }
 

@@ -157,7 +157,7 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
       ['--cidfile /no/such: no such file or directory', 'create', '--cidfile', '/no/such', 'base:1'],
       ['--security-opt seccomp /no/such: no such', 'create', '--security-opt', 'seccomp=/no/such', 'base:1'],
       ['--output /no/such/x.tar: no such file or directory', 'save', '--output', '/no/such/x.tar', 'base:1'],
-      ['opening /proc/no/such: ', '--root', '/proc/no/such', 'images'],
+      ["can't make the folder /proc/no: ", '--root', '/proc/no/such', 'images'],
       ['a name in it is longer', '--root', `/tmp/${'a'.repeat(300)}`, 'images'],
     ] as const) {
       const { stderr } = await strata.try(args);
