@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { program } from '../src/cli/verbs.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { passDoors } from './pass-doors.ts';
 
 /**
  * Bundles the program into `folder`: `strata.js`, which loads `start.js` with every verb in it, each set up when it is first asked for, from
- * V8's cache of its compiled code (src/cli/code-cache.ts); beside them the entries of workers and helpers (see entryFile in std), and undici
- * for those that speak to registries. One CommonJS file starts faster than ES modules: what it does not run costs nothing but its reading.
+ * V8's cache of its compiled code (src/cli/code-cache.ts); beside them the entries of workers and helpers (see entryFile in std).
+ * One CommonJS file starts faster than ES modules: what it does not run costs nothing but its reading.
  */
 export async function bundleProgram(folder: string, helpers: readonly string[]): Promise<void> {
-  const undici = new Set<string>();
   const common: BuildOptions = {
     outdir: folder,
     bundle: true,
@@ -26,25 +25,9 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
     // Native code stays outside; so does what only a registry's certificates and passwords need.
     external: ['koffi', '@node-rs/bcrypt', '@peculiar/x509', 'reflect-metadata'],
   };
-  const apart: Plugin = {
-    name: 'apart',
-    setup({ onResolve }) {
-      onResolve({ filter: /^undici(\/|$)/ }, ({ path }) => {
-        undici.add(path);
-        return { path: `./${partOf(path)}.js`, external: true };
-      });
-    },
-  };
-  const plugins = [passDoors(), lazyBuiltins(), apart];
+  const plugins = [passDoors(), lazyBuiltins()];
   await build({ ...common, plugins, entryPoints: [...helpers, 'src/cli/start.ts'].map(entry) });
 
-  const parts = [...undici].map((path) => `exports[${JSON.stringify(partOf(path))}]=require(${JSON.stringify(path)});`);
-  const stdin = { contents: parts.join('\n'), resolveDir: process.cwd(), sourcefile: 'undici.js' };
-  const { outdir: _, ...whole } = common;
-  await build({ ...whole, plugins: [withoutHttp2], stdin, outfile: join(folder, 'undici.js') });
-  for (const path of undici) {
-    writeFileSync(join(folder, `${partOf(path)}.js`), `module.exports=require('./undici.js')['${partOf(path)}'];\n`);
-  }
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   await build({
     ...common,
@@ -67,20 +50,6 @@ function verbWords(): string[] {
   ];
 }
 
-/** undici does without it where it is missing; loading it takes 18 ms, and nothing here speaks it. */
-const withoutHttp2: Plugin = {
-  name: 'without-http2',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:http2$/ }, ({ path }) => ({ path, namespace: 'absent' }));
-    onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: "throw new Error('no HTTP/2')" }));
-  },
-};
-
 function entry(file: string): { in: string; out: string } {
   return { in: file, out: file.replace(/^.*\/|\.ts$/g, '') };
-}
-
-/** `undici/lib/api/api-request.js` → `undici-api-request`. */
-function partOf(path: string): string {
-  return path === 'undici' ? 'undici-whole' : `undici-${path.replace(/^.*\/|\.js$/g, '')}`;
 }

@@ -1,5 +1,18 @@
 import { EngineError } from '../std/index.ts';
 
+const LIMITS = {
+  connection: 'no connection within the time limit',
+  answer: 'no answer within the time limit',
+  body: 'it stopped sending',
+} as const;
+
+/** The peer took too long to do this. */
+export class TimeLimitError extends Error {
+  constructor(what: keyof typeof LIMITS) {
+    super(LIMITS[what]);
+  }
+}
+
 /** A URL for messages: without user, query and fragment, where secrets and signatures are. */
 export function showUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
@@ -54,12 +67,8 @@ function explain(url: URL, error: unknown): string {
         return `its certificate is for another host: ${errorText(error)}`;
       case 'CERT_HAS_EXPIRED':
         return 'its certificate has expired';
-      case 'UND_ERR_CONNECT_TIMEOUT':
-        return 'no connection within the time limit';
-      case 'UND_ERR_HEADERS_TIMEOUT':
-        return 'no answer within the time limit';
-      case 'UND_ERR_BODY_TIMEOUT':
-        return 'it stopped sending';
+      case 'ECONNRESET':
+        return 'it closed the connection';
     }
   }
   return errorText(error) || codes[0] || 'connection lost';

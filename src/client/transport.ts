@@ -1,16 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { SecureContext } from 'node:tls';
-import type { buildConnector as BuildConnector, Dispatcher } from 'undici';
 import type { ByteStream } from '../std/index.ts';
-import { checkLiteral, guardedLookup, hostnameOf, type Reach } from './address.ts';
-import { fullContext, type HostCertificates, quickContext, readHostCertificates } from './certificates.ts';
-import { isUntrusted, networkError } from './network-error.ts';
-import { proxyFor } from './proxy.ts';
+import { checkLiteral, type Reach } from './address.ts';
+import { exchange } from './exchange.ts';
+import { networkError } from './network-error.ts';
+import { openRoute, type Route } from './route.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
-  /** Called for each try. Streams need a content-length among the headers. */
+  /** Called for each try. */
   readonly body?: () => Uint8Array | ByteStream;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the answer begins. */
@@ -43,109 +41,33 @@ export interface Transport extends AsyncDisposable {
   send(url: URL, request: HttpRequest, reach?: Reach): Promise<HttpResponse>;
 }
 
-const CHUNK = 128 * 1024;
-
+/**
+ * On Node's own HTTP: it is in every Node already, so that a short command loads nothing (undici takes 60 ms, and its parser in WebAssembly is compiled
+ * anew by every process).
+ */
 export function openTransport(options: TransportOptions): Transport {
-  const dispatchers = new Map<string, Promise<Dispatcher>>();
-  const dispatcherOf = (url: URL, reach: Reach | undefined): Promise<Dispatcher> => {
+  const routes = new Map<string, Promise<Route>>();
+  const routeTo = (url: URL, reach: Reach | undefined): Promise<Route> => {
     const key = `${url.origin} ${reach}`;
-    const dispatcher = dispatchers.get(key) ?? openDispatcher(url, reach, options);
-    dispatchers.set(key, dispatcher);
-    dispatcher.catch(() => dispatchers.delete(key)); // certificates may be mended meanwhile
-    return dispatcher;
+    const route = routes.get(key) ?? openRoute(url, reach, options);
+    routes.set(key, route);
+    route.catch(() => routes.delete(key)); // certificates may be mended meanwhile
+    return route;
   };
   return {
-    async send(url, { method, headers, body, signal, answerTimeout }, reach) {
-      signal?.throwIfAborted();
+    async send(url, request, reach) {
+      request.signal?.throwIfAborted();
       if (reach) checkLiteral(url.host, reach);
       try {
-        const dispatcher = await dispatcherOf(url, reach);
-        const { default: request } = await import('undici/lib/api/api-request.js');
-        const response = await request.call(dispatcher, {
-          origin: url.origin,
-          path: url.pathname + url.search,
-          method,
-          headers: { 'accept-encoding': 'identity', ...headers },
-          body: (body?.() ?? null) as Uint8Array | null, // undici takes iterables too; its types don't say so
-          signal: signal ?? null,
-          headersTimeout: answerTimeout ?? options.answerTimeout,
-          bodyTimeout: options.idleTimeout,
-          highWaterMark: CHUNK,
-        });
-        return { status: response.statusCode, headers: response.headers, body: translated(response.body, url, signal) };
+        return await exchange(await routeTo(url, reach), url, request, options);
       } catch (error) {
-        throw networkError(url, error, signal);
+        throw networkError(url, error, request.signal);
       }
     },
     async [Symbol.asyncDispose]() {
-      const open = await Promise.allSettled(dispatchers.values());
-      dispatchers.clear();
-      await Promise.all(open.map((result) => result.status === 'fulfilled' && result.value.destroy()));
+      const open = await Promise.allSettled(routes.values());
+      routes.clear();
+      for (const result of open) if (result.status === 'fulfilled') result.value.destroy();
     },
   };
-}
-
-/** The body, whose errors say what they mean. */
-function translated(
-  body: Dispatcher.ResponseData['body'],
-  url: URL,
-  signal: AbortSignal | undefined,
-): HttpResponse['body'] {
-  return {
-    async *[Symbol.asyncIterator]() {
-      try {
-        yield* body as AsyncIterable<Buffer>;
-      } catch (error) {
-        throw networkError(url, error, signal);
-      }
-    },
-    async dump() {
-      await body.dump().catch(() => {}); // what failed while it was thrown away was not wanted
-    },
-  };
-}
-
-async function openDispatcher(url: URL, reach: Reach | undefined, options: TransportOptions): Promise<Dispatcher> {
-  const insecure = options.isInsecure(url.host);
-  const certificates: HostCertificates =
-    url.protocol === 'https:' && !insecure
-      ? await readHostCertificates(url.host, options.certificateFolders)
-      : { authorities: [] };
-  const timeout = options.connectTimeout;
-  const proxy = proxyFor(url);
-  if (proxy) {
-    const { ProxyAgent } = await import('undici'); // it needs what only the whole of undici sets up
-    const requestTls =
-      url.protocol === 'https:' ? { ...tlsOptions(url, insecure, fullContext(url.host, certificates)), timeout } : {};
-    return new ProxyAgent({
-      uri: proxy,
-      requestTls,
-      proxyTls: { secureContext: fullContext(new URL(proxy).host, { authorities: [] }), timeout },
-      proxyTunnel: false,
-    });
-  }
-  const { default: Pool } = await import('undici/lib/dispatcher/pool.js');
-  const { default: buildConnector } = await import('undici/lib/core/connect.js');
-  const shared = { timeout, ...(reach && { lookup: guardedLookup(reach) as never }) };
-  if (url.protocol === 'http:') return new Pool(url.origin, { connect: shared });
-
-  const connectorOf = (context: SecureContext): BuildConnector.connector =>
-    buildConnector({ ...shared, ...tlsOptions(url, insecure, context) });
-  let connector = connectorOf(quickContext(url.host, certificates));
-  let isFull = insecure;
-  return new Pool(url.origin, {
-    connect(target, callback) {
-      connector(target, (...result) => {
-        const [error] = result;
-        if (!error || !isUntrusted(error)) return callback(...result);
-        if (!isFull) connector = connectorOf(fullContext(url.host, certificates));
-        isFull = true;
-        connector(target, callback);
-      });
-    },
-  });
-}
-
-function tlsOptions(url: URL, insecure: boolean, secureContext: SecureContext): BuildConnector.BuildOptions {
-  return { secureContext, rejectUnauthorized: !insecure, host: hostnameOf(url.host) };
 }
