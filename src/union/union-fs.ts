@@ -119,11 +119,12 @@ export class UnionFs extends UnionReader {
     if (!isPlain(source)) throw errnoError('EBUSY', 'rename', from);
     if (!isPlain(target)) throw errnoError(mode === 'keep' ? 'EEXIST' : 'EBUSY', 'rename', to);
     if (!source.inode) throw errnoError('ENOENT', 'rename', from);
-    if (mode === 'keep' && target.inode) throw errnoError('EEXIST', 'rename', to);
-    if (mode === 'exchange' && !target.inode) throw errnoError('ENOENT', 'rename', to);
+    const replaced = target.inode;
+    if (mode === 'keep' && replaced) throw errnoError('EEXIST', 'rename', to);
+    if (mode === 'exchange' && !replaced) throw errnoError('ENOENT', 'rename', to);
     const sides = [
       [source, source.inode],
-      [target, mode === 'exchange' ? target.inode : source.inode],
+      [target, mode === 'exchange' ? replaced : source.inode],
     ] as const;
     for (const [{ slash }, inode] of sides)
       if (slash && inode?.type !== 'directory') throw errnoError('ENOTDIR', 'rename', to);

@@ -17,7 +17,6 @@ import {
   rmdirSync,
   statSync,
   symlinkSync,
-  truncateSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -25,10 +24,12 @@ import {
 import {
   AT_FDCWD,
   changeTimesAt,
+  check,
   getXattr,
   listXattrs,
   makeDevice,
   mknodAt,
+  native,
   RenameFlag,
   removeXattr,
   renameAt2,
@@ -129,7 +130,7 @@ export function kernelWorld(root: string): World {
       case 'create':
         return writeFileSync(at(operation.path), operation.text, { flag: 'wx', mode: operation.mode });
       case 'truncate':
-        return truncateSync(at(operation.path), operation.size);
+        return truncate(at(operation.path), operation.size);
       case 'mkdir':
         return mkdirSync(at(operation.path), { mode: operation.mode });
       case 'rmdir':
@@ -215,6 +216,11 @@ export function kernelWorld(root: string): World {
       open.clear();
     },
   };
+}
+
+/** truncate(2) itself: Node opens the file first. */
+function truncate(path: string, size: number): void {
+  check(native('int truncate(const char *, int64_t)')(path, size), 'truncate', path);
 }
 
 /** Devices and pipes are opened by the kernel, not by the file system: ours says ENXIO. */
