@@ -12,10 +12,12 @@ import { UsageError } from './usage-error.ts';
 const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** A command line to its exit code. Everything it says is written out when it returns. */
-export async function main(argv: readonly string[], io: Io, program: Program, wiring: Wiring): Promise<number> {
+export async function main(argv: readonly string[], world: Io, program: Program, wiring: Wiring): Promise<number> {
   const abort = new AbortController();
   const takers: Taker[] = [];
-  const output = printer(io, abort);
+  const watched = watchOutput(world, abort);
+  const { io } = watched;
+  const output = printer(io, watched.failure);
   const { promise: killed, resolve: kill } = Promise.withResolvers<number>();
   using _signals = io.onSignal(STOPPING, (signal) => {
     const taker = takers.findLast(({ signals }) => signals.includes(signal));
@@ -35,9 +37,9 @@ export async function main(argv: readonly string[], io: Io, program: Program, wi
   };
   const work = dispatch(argv, session).catch(tell);
   let code = await Promise.race([work, killed]);
-  await Promise.all([flush(io.stdout), flush(io.stderr)]);
+  await watched.flushed();
   // What is written last fails last: success is not success when nobody got it.
-  if (code === 0 && output.failure() !== undefined) code = tell(output.failure());
+  if (code === 0 && watched.failure() !== undefined) code = tell(watched.failure());
   return code;
 }
 
@@ -172,29 +174,50 @@ function parseVerbFlags(
 interface Printer {
   print(line: string): void;
   warn(line: string): void;
-  /** Why standard output takes nothing any more. */
-  failure(): unknown;
 }
 
-/** Lines for people. A standard output that fails aborts what runs; a closed standard error is nobody's failure. */
-function printer(io: Io, abort: AbortController): Printer {
-  let failure: unknown;
-  io.stdout.on('error', (error: unknown) => {
-    failure ??= isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error;
-    abort.abort(failure);
-  });
-  io.stderr.on('error', () => {});
+/** Lines for people. */
+function printer(io: Io, failure: () => unknown): Printer {
   const line = (text: string, terminal: boolean): Buffer => encodeName(`${terminal ? printable(text) : text}\n`);
   return {
     print(text) {
-      if (failure !== undefined) throw failure;
+      if (failure() !== undefined) throw failure();
       io.stdout.write(line(text, io.isTerminal.stdout));
     },
     warn(text) {
       io.stderr.write(line(text, io.isTerminal.stderr));
     },
-    failure: () => failure,
   };
+}
+
+interface WatchedOutput {
+  readonly io: Io;
+  /** Why standard output takes nothing any more. */
+  failure(): unknown;
+  flushed(): Promise<unknown>;
+}
+
+/**
+ * The same world, its output streams watched from when they are first used: Node takes a millisecond to make one, and many a run needs none. A
+ * standard output that fails aborts what runs; a closed standard error is nobody's failure.
+ */
+function watchOutput(world: Io, abort: AbortController): WatchedOutput {
+  let failure: unknown;
+  const used = new Set<Io['stdout']>();
+  const watch = (stream: Io['stdout'], onError: (error: unknown) => void): Io['stdout'] => {
+    if (!used.has(stream)) stream.on('error', onError);
+    used.add(stream);
+    return stream;
+  };
+  const onError = (error: unknown): void => {
+    failure ??= isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error;
+    abort.abort(failure);
+  };
+  const io = Object.create(world, {
+    stdout: { get: () => watch(world.stdout, onError) },
+    stderr: { get: () => watch(world.stderr, () => {}) },
+  }) as Io;
+  return { io, failure: () => failure, flushed: () => Promise.all([...used].map(flush)) };
 }
 
 function flush(stream: Io['stdout']): Promise<void> {

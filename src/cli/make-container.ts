@@ -22,13 +22,13 @@ export async function makeContainer(
   const [image, ...commandLine] = args as [string, ...string[]];
   const settings = await settingsOf(flags, commandLine, io.env);
   const opened = await engine();
-  await ensureImage(opened, image, {
+  const found = await ensureImage(opened, image, {
     policy: flags.pull,
     signal,
     ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
     follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
   });
-  const make = (): Promise<Container> => create(opened, image, { ...settings, ...more });
+  const make = (): Promise<Container> => create(opened, image, { ...settings, ...more }, found);
   if (flags.cidfile === undefined) return make();
   const { withCidFile } = await import('./cid-file.ts');
   return withCidFile(flags.cidfile, make);

@@ -15,12 +15,17 @@ export type CreateSettings = Omit<CreateOptions, 'id' | 'image' | 'driver' | 'sn
 
 /**
  * Makes a container of a local image: its record, and a snapshot for what it will change. The record comes first, for it is what keeps a
- * collection away from the image; only then is the image relied on (see announceUse).
+ * collection away from the image; only then is the image relied on (see announceUse). `found` is the image where the caller has read it already.
  */
-export async function create(engine: Engine, imageName: string, settings: CreateSettings = {}): Promise<Container> {
+export async function create(
+  engine: Engine,
+  imageName: string,
+  settings: CreateSettings = {},
+  found?: FoundImage,
+): Promise<Container> {
   const { store, root } = engine;
   const snapshots = await engine.snapshots();
-  const { image } = await requireImage(store, imageName);
+  const { image } = found ?? (await requireImage(store, imageName));
   const chain = await unpackImage(store, snapshots, image);
   const id = newContainerID();
   const container = await createContainer(root, {
@@ -31,7 +36,7 @@ export async function create(engine: Engine, imageName: string, settings: Create
   });
   try {
     if (await announceUse(store)) await unpackAgain(engine, imageName, chain);
-    await snapshots.prepare(container.snapshot, chain);
+    await snapshots.prepare(container.snapshot, chain, { volatile: container.autoRemove });
     return container;
   } catch (error) {
     await snapshots.remove(container.snapshot).catch(() => {});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isErrno } from '../std/index.ts';
 import type { Container, ContainerState } from './container.ts';
 import { containerEvent } from './container-event.ts';
-import { changeState, exitOf, isUnfinished } from './container-state.ts';
+import { changeState, exitOf, isUnfinished, recordedState } from './container-state.ts';
 import { listContainers } from './find-container.ts';
 import { bundleOf, runFolder } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';
@@ -32,7 +32,9 @@ const KILLED = 128 + 9;
 export function finishContainer(root: string, container: Container, ending: Ending): boolean {
   const { folder } = container;
   if (!claimFinish(folder)) return false;
-  const before = changeState(folder, (now) => endedState(folder, now, ending));
+  const before = container.autoRemove
+    ? recordedState(folder) // its folder goes in a moment
+    : changeState(folder, (now) => endedState(folder, now, ending));
   rmSync(join(bundleOf(folder), 'pid'), { force: true });
   if (before.startedAt !== undefined && ending.error === undefined)
     containerEvent(root, container, 'die', { exitCode: String(ending.exitCode) });

@@ -1,4 +1,5 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno, randomHex } from '../std/index.ts';
 import { isRunning, type ProcessIdentity, thisProcess } from './process-identity.ts';
@@ -15,7 +16,7 @@ import { ASIDE, lockState } from './state.ts';
  * whose process is dead decides nothing any more. The kernel orders the four steps, as each is a system call on the same file system.
  */
 export async function announceUse({ root }: { readonly root: string }): Promise<boolean> {
-  const collector = await readMarker(root);
+  const collector = readMarker(root);
   if (!collector) return false;
   if (collector !== 'unknown' && (await isRunning(collector)) === false) return false;
   using _lock = await lockState(root, 'collection');
@@ -44,10 +45,10 @@ function markerPath(root: string): string {
   return join(root, 'collecting');
 }
 
-async function readMarker(root: string): Promise<ProcessIdentity | 'unknown' | undefined> {
+function readMarker(root: string): ProcessIdentity | 'unknown' | undefined {
   let text: string;
   try {
-    text = await readFile(markerPath(root), 'utf8');
+    text = readFileSync(markerPath(root), 'utf8');
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;

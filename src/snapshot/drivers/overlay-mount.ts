@@ -26,8 +26,9 @@ const MOUNT_ATTR_RDONLY = 1;
  */
 const PACKABLE = ['index=off', 'metacopy=off', 'redirect_dir=off'];
 
-/** Options for mount(8), to be run in `folder`. */
+/** Options for mount(8), to be run in `folder` next. */
 export function overlayOptions(overlay: OverlayMount): string[] {
+  if (overlay.volatile) allowAgain(overlay);
   return optionsFrom(overlay, '', '');
 }
 
@@ -37,10 +38,7 @@ export function mountOverlay(
   target: string,
   { classic = !hasLowerdirPlus() }: { classic?: boolean } = {},
 ): void {
-  if (overlay.upper) {
-    // Marks an upper whose last mount was volatile; the kernel refuses it then, though only a stop of the machine lost anything.
-    rmSync(join(overlay.folder, overlay.upper.work, 'work/incompat/volatile'), { recursive: true, force: true });
-  }
+  allowAgain(overlay);
   const folder = openSync(overlay.folder, 'r');
   try {
     if (classic) {
@@ -53,6 +51,11 @@ export function mountOverlay(
   } finally {
     closeSync(folder);
   }
+}
+
+/** Takes away what marks an upper whose last mount was volatile; the kernel refuses it then, though only a stop of the machine lost anything. */
+function allowAgain({ folder, upper }: OverlayMount): void {
+  if (upper) rmSync(join(folder, upper.work, 'work/incompat/volatile'), { recursive: true, force: true });
 }
 
 /** A process has one working directory for all its threads, so what is relative goes through a descriptor. */
@@ -84,7 +87,7 @@ function optionsFrom({ lowers, upper, volatile, userXattr }: OverlayMount, near:
     ...(upper ? [`upperdir=${folder}${upper.path}`, `workdir=${folder}${upper.work}`] : []),
     ...PACKABLE,
     ...(userXattr ? ['userxattr'] : []),
-    ...(upper && volatile ? ['volatile'] : []),
+    ...(upper && volatile && isKernel(5, 10) ? ['volatile'] : []),
   ];
 }
 
@@ -97,6 +100,11 @@ function pairsOf(option: string): [key: string, value?: string][] {
 }
 
 function hasLowerdirPlus(): boolean {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  return major > 6 || (major === 6 && minor >= 5);
+  return isKernel(6, 5);
+}
+
+/** Whether the kernel is of this release or a later one. */
+function isKernel(major: number, minor: number): boolean {
+  const [own = 0, ownMinor = 0] = release().split('.').map(Number);
+  return own > major || (own === major && ownMinor >= minor);
 }
