@@ -1,6 +1,7 @@
 /**
  * Measures strata beside whatever real peers are installed, in interleaved rounds.
  * usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]…
+ * `merge` alone measures a function in this process.
  * A subject `strata-DRIVER` is strata on that storage driver; those are measured only where they are named.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { BENCHES, type Bench } from './benches.ts';
 import { type InputName, provide } from './inputs.ts';
 import { type Lab, openLab, settle } from './lab.ts';
 import { beginCleaning, type Sample, stopOnSignals } from './measure.ts';
+import { benchMerge } from './merge.ts';
 import { containerd } from './subjects/containerd.ts';
 import { dockerd } from './subjects/dockerd.ts';
 import { podman } from './subjects/podman.ts';
@@ -37,6 +39,10 @@ const { values, positionals } = parseArgs({
   },
 });
 const rounds = Math.max(1, Number(values.rounds));
+if (positionals.length === 1 && positionals[0] === 'merge') {
+  benchMerge(rounds);
+  process.exit();
+}
 const chosen = positionals.length === 0 ? BENCHES : positionals.map(requireBench);
 const rows: Row[] = [];
 const provided = new Map<InputName, Promise<string>>();

@@ -21,9 +21,20 @@ interface MutableNode {
  */
 export function mergeLayers(layers: readonly { readonly entries: readonly TocEntry[] }[]): UnionNode {
   const root: MutableNode = { entry: ROOT, layer: -1, children: new Map() };
-  layers.forEach(({ entries }, layer) => {
-    for (const entry of entries) cover(root, entry, layer);
-  });
+  for (const [layer, { entries }] of layers.entries()) {
+    let path = '';
+    let parent: MutableNode | undefined = root;
+    for (const entry of entries) {
+      // Entries of one directory mostly follow each other: its path is walked once.
+      const slash = Math.max(0, entry.path.lastIndexOf('/'));
+      if (slash !== path.length || !entry.path.startsWith(path)) {
+        path = entry.path.slice(0, slash);
+        parent = find(root, path);
+      }
+      if (entry.path === '') coverRoot(root, entry, layer);
+      else if (parent?.children) cover(parent.children, entry.path.slice(slash && slash + 1), entry, layer);
+    }
+  }
   return root;
 }
 
@@ -46,31 +57,31 @@ export function* walkUnion(root: UnionNode, prefix = ''): Generator<[path: strin
 /** What a root without an entry of its own is: image-spec layer.md leaves it to the reader; dockerd makes it 0755. */
 const ROOT: TocEntry = { path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n, implied: true };
 
-function cover(root: MutableNode, entry: TocEntry, layer: number): void {
-  if (entry.path === '') {
-    if (entry.opaque) root.children = new Map();
-    if (!entry.implied) Object.assign(root, { entry, layer });
-    return;
-  }
-  const slash = entry.path.lastIndexOf('/');
-  const parent = slash < 0 ? root : find(root, entry.path.slice(0, slash));
-  const siblings = parent?.children;
-  if (!siblings) return; // a TOC names ancestors first, so the parent is a directory
-  const name = entry.path.slice(slash + 1);
-  const below = siblings.get(name);
+function coverRoot(root: MutableNode, entry: TocEntry, layer: number): void {
+  if (entry.opaque) root.children = new Map();
+  if (!entry.implied) Object.assign(root, { entry, layer });
+}
+
+function cover(siblings: Map<string, MutableNode>, name: string, entry: TocEntry, layer: number): void {
   if (entry.type === 'whiteout') {
     siblings.delete(name);
-  } else if (entry.type !== 'directory') {
-    siblings.set(name, { entry, layer });
-  } else if (!below?.children) {
-    siblings.set(name, { entry, layer, children: new Map() });
-  } else {
-    if (entry.opaque) below.children = new Map();
-    if (!entry.implied || entry.opaque) Object.assign(below, { entry, layer });
+    return;
   }
+  if (entry.type !== 'directory') {
+    siblings.set(name, { entry, layer });
+    return;
+  }
+  const below = siblings.get(name);
+  if (!below?.children) {
+    siblings.set(name, { entry, layer, children: new Map() });
+    return;
+  }
+  if (entry.opaque) below.children = new Map();
+  if (!entry.implied || entry.opaque) Object.assign(below, { entry, layer });
 }
 
 function find(root: MutableNode, path: string): MutableNode | undefined {
+  if (path === '') return root;
   let node: MutableNode | undefined = root;
   for (const name of path.split('/')) node = node?.children?.get(name);
   return node;
