@@ -130,7 +130,12 @@ export interface ListInstruction extends Sourced {
 }
 
 export interface ValueInstruction extends Sourced {
-  readonly kind: 'USER' | 'WORKDIR' | 'STOPSIGNAL' | 'MAINTAINER';
+  readonly kind: 'USER' | 'STOPSIGNAL' | 'MAINTAINER';
+  readonly value: string;
+}
+
+export interface WorkdirInstruction extends Sourced {
+  readonly kind: 'WORKDIR';
   readonly value: string;
 }
 
@@ -164,6 +169,7 @@ export type Instruction =
   | AddInstruction
   | ListInstruction
   | ValueInstruction
+  | WorkdirInstruction
   | HealthcheckInstruction
   | OnbuildInstruction;
 

@@ -1,0 +1,42 @@
+import type { TarEntry, TarInput } from '../tar/index.ts';
+import type { Placed } from './place.ts';
+
+/** A layer's members in order. The same placed names give the same bytes; names of one inode become hard links. */
+export function* layerMembers(placed: readonly Placed[], epoch?: bigint): Generator<TarInput> {
+  const last = new Map(placed.map((one) => [one.path, one]));
+  const inodes = new Map<string, string>();
+  for (const one of placed) {
+    if (last.get(one.path) !== one) continue; // a later source has the same name
+    const { node, from, path } = one;
+    const inode = node.inode === undefined ? undefined : `${node.inode} ${node.uid}:${node.gid}:${node.mode}`;
+    const first = inode === undefined ? undefined : inodes.get(inode);
+    if (inode !== undefined && first === undefined) inodes.set(inode, path);
+    const entry = entryOf(one, { epoch, ...(first !== undefined && { hardlink: first }) });
+    yield { entry, ...(entry.type === 'file' && from && { content: from.tree.open(from.path) }) };
+  }
+}
+
+function entryOf(
+  { path, node }: Placed,
+  { epoch, hardlink }: { epoch: bigint | undefined; hardlink?: string },
+): TarEntry {
+  const { type, mode, uid, gid, size, mtime, link, device, xattrs } = node;
+  const shared = {
+    name: path === '' ? '.' : path,
+    mode,
+    uid,
+    gid,
+    userName: '',
+    groupName: '',
+    mtime: epoch !== undefined && mtime > epoch ? epoch : mtime,
+  };
+  if (hardlink !== undefined) return { ...shared, type: 'hardlink', size: 0, linkName: hardlink };
+  return {
+    ...shared,
+    type,
+    size: type === 'file' ? size : 0,
+    ...(link !== undefined && { linkName: link }),
+    ...(device && { device }),
+    ...(xattrs && xattrs.size > 0 && { xattrs }),
+  };
+}

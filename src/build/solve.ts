@@ -1,0 +1,235 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Dockerfile,
+  errorAt,
+  expand,
+  findStage,
+  globalArgs,
+  type Instruction,
+  platformArgs,
+  type Stage,
+  stagesOf,
+} from '../dockerfile/index.ts';
+import { type Image, platformOf } from '../image/index.ts';
+import { hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
+import type { Snapshotter } from '../snapshot/index.ts';
+import { EngineError } from '../std/index.ts';
+import type { Store } from '../store/index.ts';
+import { openCache } from './cache.ts';
+import { chainOf, Layers } from './layers.ts';
+import type { BuildEvent, BuildOptions } from './options.ts';
+import { type Session, turns } from './session.ts';
+import { buildStage } from './stage-builder.ts';
+import { type BuildState, imageState, inheritState, scratchState, type Variables } from './state.ts';
+import type { NamedTree } from './step.ts';
+import type { Tree } from './tree.ts';
+import { unionTree } from './union-tree.ts';
+
+/** Containers at a time: most of them wait for the network or a disk. */
+const AT_ONCE = 8;
+
+/** What a build works with. */
+export interface BuildPlace {
+  readonly root: string;
+  readonly store: Store;
+  snapshots(): Promise<Snapshotter>;
+}
+
+/** Builds the target stage, and what it needs; stages that do not need each other at the same time. The caller holds a lease. */
+export async function solve(
+  place: BuildPlace,
+  options: BuildOptions,
+  { signal, report }: { signal: AbortSignal; report(event: BuildEvent): void },
+): Promise<BuildState> {
+  const base = join(place.root, 'build', 'scratch');
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  const scratch = mkdtempSync(join(base, `${process.pid}-`));
+  const failed = new AbortController();
+  try {
+    const session: Session = {
+      ...place,
+      options,
+      scratch,
+      cache: openCache(place.root),
+      layers: new Layers(place.store, scratch),
+      signal: AbortSignal.any([signal, failed.signal]),
+      report,
+      turn: turns(AT_ONCE),
+    };
+    return await new Solver(session, failed).target();
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+class Solver {
+  readonly #session: Session;
+  readonly #failed: AbortController;
+  readonly #dockerfile: Dockerfile;
+  readonly #stages: readonly Stage[];
+  readonly #variables: Variables;
+  readonly #built = new Map<number, Promise<BuildState>>();
+  readonly #images = new Map<string, Promise<BuildState>>();
+  readonly #platform: Platform;
+  #context: Promise<Tree> | undefined;
+
+  constructor(session: Session, failed: AbortController) {
+    const { dockerfile, platform, target, buildArgs = new Map() } = session.options;
+    const { globals, stages } = stagesOf(dockerfile);
+    this.#session = session;
+    this.#failed = failed;
+    this.#dockerfile = dockerfile;
+    this.#stages = stages;
+    this.#platform = platform ?? hostPlatform();
+    const escapeCharacter = dockerfile.escapeCharacter;
+    const platforms = platformArgs({ build: hostPlatform(), target: this.#platform }, targetName(stages, target));
+    this.#variables = {
+      globals: globalArgs(globals, { platform: platforms, buildArgs, escapeCharacter }),
+      buildArgs,
+      escapeCharacter,
+    };
+  }
+
+  async target(): Promise<BuildState> {
+    const { target } = this.#session.options;
+    const stage = target === undefined ? this.#stages.at(-1) : findStage(this.#stages, target, { numbers: true });
+    if (!stage) throw new EngineError('NotFound', noTarget(target ?? '', this.#stages));
+    try {
+      return await this.#stage(stage);
+    } finally {
+      // Others may run still, for a step that failed or was never reached: nothing of them outlives the build.
+      this.#failed.abort(new EngineError('Conflict', 'another step of the build failed'));
+      await Promise.allSettled([...this.#built.values(), ...this.#images.values()]);
+    }
+  }
+
+  #stage(stage: Stage): Promise<BuildState> {
+    const known = this.#built.get(stage.index);
+    if (known !== undefined) return known;
+    const state = this.#build(stage);
+    state.catch((error: unknown) => this.#failed.abort(error));
+    this.#built.set(stage.index, state);
+    return state;
+  }
+
+  async #build(stage: Stage): Promise<BuildState> {
+    const { options } = this.#session;
+    this.#startSources(stage);
+    const start = await this.#start(stage);
+    const name = stage.name ?? String(stage.index);
+    const noCache = options.noCache instanceof Set ? options.noCache.has(name) : options.noCache === true;
+    return buildStage(this.#session, start, {
+      name,
+      dockerfile: this.#dockerfile,
+      instructions: stage.instructions,
+      noCache,
+      treeOf: (from, instruction) => this.#treeOf(stage, from, instruction),
+    });
+  }
+
+  /** Stages that this one copies from begin along with it. */
+  #startSources(stage: Stage): void {
+    for (const instruction of stage.instructions) {
+      const from = instruction.kind === 'COPY' ? instruction.from : undefined;
+      const needed = from === undefined ? undefined : this.#find(from, stage);
+      if (needed) this.#stage(needed).catch(() => {}); // thrown where it is needed
+    }
+  }
+
+  async #start({ from, index }: Stage): Promise<BuildState> {
+    const { globals } = this.#variables;
+    const fail = (problem: string): Error => errorAt(this.#dockerfile, from, problem);
+    const { escapeCharacter } = this.#variables;
+    let base: string;
+    let platform: Platform | undefined;
+    try {
+      base = expand(from.base, globals, { escapeCharacter }).text;
+      const text = from.platform === undefined ? '' : expand(from.platform, globals, { escapeCharacter }).text;
+      platform = text === '' ? undefined : parsePlatform(text);
+    } catch (error) {
+      throw error instanceof EngineError ? fail(error.message) : error;
+    }
+    if (base === '') throw fail(`${from.base} is empty: the base image needs a name`);
+    const below = findStage(this.#stages, base, { before: index });
+    if (below) return inheritState(await this.#stage(below), this.#variables);
+    if (base === 'scratch') return scratchState(platform ?? this.#platform, this.#variables);
+    try {
+      return await this.#image(base, platform);
+    } catch (error) {
+      const isPlain =
+        error instanceof EngineError &&
+        error.name === 'EngineError' &&
+        (error.code === 'NotFound' || error.code === 'InvalidArgument');
+      throw isPlain ? errorAt(this.#dockerfile, from, error.message, error) : error;
+    }
+  }
+
+  /** An image's state, read once. */
+  #image(name: string, platform: Platform | undefined): Promise<BuildState> {
+    const { options } = this.#session;
+    const named = options.namedContexts?.get(name);
+    const wanted = platform ?? options.platform;
+    const key = `${name} ${JSON.stringify(wanted)}`;
+    const known = this.#images.get(key);
+    const state =
+      known ??
+      options
+        .resolveImage(named && 'image' in named ? named.image : name, wanted)
+        .then((image) => stateOf(image, this.#variables));
+    this.#images.set(key, state);
+    return state.then((found) => inheritState({ ...found, cmdSet: false }, this.#variables));
+  }
+
+  #find(name: string, { index }: Stage): Stage | undefined {
+    return findStage(this.#stages, name, { before: index, numbers: true });
+  }
+
+  async #treeOf(stage: Stage, from: string | undefined, instruction: Instruction): Promise<NamedTree> {
+    if (from === undefined) {
+      this.#context ??= this.#session.options.context();
+      const context = this.#context;
+      return { tree: () => context, where: 'the build context' };
+    }
+    const needed = this.#find(from, stage);
+    if (needed) return this.#stackTree(await this.#stage(needed), `the stage ${from}`);
+    if (/^\d+$/.test(from)) throw errorAt(this.#dockerfile, instruction, `there is no stage ${from} above`);
+    const named = this.#session.options.namedContexts?.get(from);
+    if (named && 'tree' in named) return { tree: async () => named.tree, where: `the context ${from}` };
+    if (from === 'scratch') throw errorAt(this.#dockerfile, instruction, 'there is nothing in scratch to copy');
+    return this.#stackTree(await this.#image(from, undefined), `the image ${from}`);
+  }
+
+  #stackTree({ stack }: BuildState, where: string): NamedTree {
+    return { tree: () => unionTree(this.#session.layers, stack), digest: chainOf(stack) ?? 'scratch', where };
+  }
+}
+
+function stateOf(image: Image, variables: Variables): BuildState {
+  const { config, manifest } = image;
+  const stack = manifest.layers.map((descriptor, index) => ({
+    descriptor,
+    diffID: config.rootfs.diff_ids[index] as (typeof config.rootfs.diff_ids)[number],
+  }));
+  return imageState(
+    {
+      stack,
+      config: config.config ?? {},
+      history: config.history ?? [],
+      platform: platformOf(config),
+      ...(config.author !== undefined && { author: config.author }),
+      ...(config.created !== undefined && { created: config.created }),
+    },
+    variables,
+  );
+}
+
+function targetName(stages: readonly Stage[], target: string | undefined): string {
+  const stage = target === undefined ? stages.at(-1) : findStage(stages, target, { numbers: true });
+  return stage?.name ?? (target === undefined ? 'default' : target);
+}
+
+function noTarget(target: string, stages: readonly Stage[]): string {
+  const names = stages.map(({ name, index }) => name ?? String(index));
+  return `there is no stage ${JSON.stringify(target)}; there are ${names.join(', ')}`;
+}
