@@ -2,10 +2,11 @@ import { EngineError, errorMessage, readAll } from '../std/index.ts';
 import { checkLiteral, isLoopbackHost, type Reach } from './address.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
+import type { HttpResponse } from './http.ts';
 import { showUrl } from './network-error.ts';
 import { responseError } from './registry-error.ts';
 import { type RetryPolicy, sendPersistently } from './retry.ts';
-import type { HttpResponse, Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** Keeps which token server a registry named, so that a change is noticed. */
 export interface RealmMemory {

@@ -2,11 +2,12 @@ import { EngineError, readAll } from '../std/index.ts';
 import { hostnameOf, isLoopbackHost, type Reach, reachOfHost } from './address.ts';
 import type { Authorizer } from './authorizer.ts';
 import { parseChallenges } from './challenge.ts';
+import type { HttpRequest, HttpResponse } from './http.ts';
 import { isNotTls, isRefused, showUrl } from './network-error.ts';
 import { answersPlainly } from './plain-probe.ts';
 import { responseError } from './registry-error.ts';
 import { type RetryPolicy, sendPersistently } from './retry.ts';
-import type { HttpRequest, HttpResponse, Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** One request of the distribution API. */
 export interface ApiRequest extends HttpRequest {

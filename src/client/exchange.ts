@@ -1,10 +1,10 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { ByteStream } from '../std/index.ts';
 import { hostnameOf } from './address.ts';
+import type { HttpRequest, HttpResponse, TransportOptions } from './http.ts';
 import { networkError, TimeLimitError } from './network-error.ts';
 import { responseBody } from './response-body.ts';
 import type { Route } from './route.ts';
-import type { HttpRequest, HttpResponse, TransportOptions } from './transport.ts';
 
 /** One request and its answer on the way that `route` says. Rejects with Node's own errors. */
 export function exchange(

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { HttpResponse } from './http.ts';
 import { TimeLimitError } from './network-error.ts';
-import type { HttpResponse } from './transport.ts';
 
 /** Bytes that wait for their reader before the server is made to wait. */
 const QUEUED = 256 * 1024;

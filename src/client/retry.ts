@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError, hasCode } from '../std/index.ts';
 import type { Reach } from './address.ts';
-import type { HttpRequest, HttpResponse, Transport } from './transport.ts';
+import type { HttpRequest, HttpResponse } from './http.ts';
+import type { Transport } from './transport.ts';
 
 export interface RetryPolicy {
   /** Tries in all. */

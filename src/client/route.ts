@@ -4,10 +4,10 @@ import type { Duplex } from 'node:stream';
 import { guardedLookup, hostnameOf, type Reach } from './address.ts';
 import { fullContext, type HostCertificates, quickContext, readHostCertificates } from './certificates.ts';
 import { connectPlainly, connectSecurely, type SecurePeer } from './connect.ts';
+import type { TransportOptions } from './http.ts';
 import { isUntrusted } from './network-error.ts';
 import { proxyFor } from './proxy.ts';
 import { authorizationOf, openTunnel } from './proxy-tunnel.ts';
-import type { TransportOptions } from './transport.ts';
 
 /** How requests to one origin travel. */
 export interface Route {
