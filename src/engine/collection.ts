@@ -4,14 +4,17 @@ import type { CollectOptions } from '../store/index.ts';
 import type { Engine } from './engine.ts';
 
 /** What a collection has to spare and may remove beside blobs: containers hold their image and its layers, snapshots go with their last image. */
-export async function collectOptions(engine: Engine): Promise<CollectOptions> {
+export async function collectOptions(
+  engine: Engine,
+  { measure = true }: { measure?: boolean } = {},
+): Promise<CollectOptions> {
   const snapshots = await engine.snapshots();
   return {
     roots: () => containerRoots(engine.root),
     snapshots: {
       list: () => snapshots.walk(),
       remove: (name) => snapshots.remove(name),
-      usage: (name) => snapshots.usage(name),
+      ...(measure && { usage: (name: string) => snapshots.usage(name) }),
     },
   };
 }

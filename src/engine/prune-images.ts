@@ -30,7 +30,7 @@ export async function pruneImages(engine: Engine, options: PruneImagesOptions = 
     if (name !== undefined && !options.all) continue;
     if (options.filter && !options.filter(listed)) continue;
     if ((await containersOf(engine, listed.image.id)).length > 0) continue;
-    const removed = await removeImage(engine, name ?? listed.image.id).catch(() => undefined); // another process was first, or uses it now
+    const removed = await removeImage(engine, name ?? listed.image.id, { measure: true }).catch(() => undefined); // another process was first, or uses it now
     if (!removed) continue;
     untagged.push(...removed.untagged);
     deleted.push(...removed.deleted);

@@ -9,6 +9,8 @@ import { imageEvent } from './image-event.ts';
 export interface RemoveImageOptions {
   /** Takes away all names at once, and the name of an image that a stopped container was made from. */
   readonly force?: boolean;
+  /** Counts what the unpacked files took, too: it takes a walk over all of them. */
+  readonly measure?: boolean;
 }
 
 /** What docker prints as `Untagged:` and `Deleted:` lines. */
@@ -25,7 +27,7 @@ export interface RemovedImage {
 export async function removeImage(
   engine: Engine,
   text: string,
-  { force = false }: RemoveImageOptions = {},
+  { force = false, measure = false }: RemoveImageOptions = {},
 ): Promise<RemovedImage> {
   const { store } = engine;
   const { image, record, byName } = await requireImage(store, text);
@@ -51,7 +53,7 @@ export async function removeImage(
   for (const name of untagged) imageEvent(engine, 'untag', name);
   if (going.length < same.length) return { untagged, deleted: [], bytes: 0 };
   const pinned = digestsOf(going);
-  const freed = await freeUnreferenced(store, record.descriptor, await collectOptions(engine));
+  const freed = await freeUnreferenced(store, record.descriptor, await collectOptions(engine, { measure }));
   for (const id of freed.images) imageEvent(engine, 'delete', id);
   return { untagged: [...untagged, ...pinned], deleted: [...freed.images, ...freed.chains], bytes: freed.bytes };
 }
