@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -36,6 +36,22 @@ describe('a log', () => {
     const lines = await readBack((writer) => writer.write('stdout', endless));
     assert.ok(lines.every(({ data }) => data.length <= 128 << 10));
     assert.ok(Buffer.concat(lines.map(({ data }) => data)).equals(endless));
+  });
+
+  test('tells times in UTC, whatever zone they were written in', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'overstrata-logs-'));
+    const times = [
+      '2026-01-02T03:04:05.123456789+00:00',
+      '2026-01-02T03:04:05.123456789+05:30',
+      '2026-01-02T03:04:05Z',
+    ];
+    writeFileSync(join(folder, 'log'), times.map((time) => `${time} stdout F x\n`).join(''));
+    const lines = await Array.fromAsync(readLogs({ folder, id: 'a'.repeat(64) } as Container));
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(
+      lines.map(({ time }) => time),
+      ['2026-01-02T03:04:05.123456789Z', '2026-01-01T21:34:05.123456789Z', '2026-01-02T03:04:05Z'],
+    );
   });
 
   test('that the disk has no space for is lost, and its writer is not', { skip: !existsSync('/dev/full') }, () => {

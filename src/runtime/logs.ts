@@ -9,7 +9,7 @@ import type { OutputStream } from './log-writer.ts';
 /** A piece of a container's output: a line with its end, or the rest that has none yet. */
 export interface LogLine {
   readonly stream: OutputStream;
-  /** RFC 3339 with nanoseconds, as it was written. */
+  /** RFC 3339 with nanoseconds, in UTC. */
   readonly time: string;
   readonly data: Buffer;
 }
@@ -121,7 +121,7 @@ class LogReader implements AsyncDisposable {
     const stream = line.toString('latin1', first + 1, second);
     if (first < 0 || second < 0 || third < 0 || (stream !== 'stdout' && stream !== 'stderr')) return undefined;
     const text = Buffer.from(line.subarray(third + 1));
-    const partial = this.#partial.get(stream) ?? { time: line.toString('latin1', 0, first), parts: [], size: 0 };
+    const partial = this.#partial.get(stream) ?? { time: inUtc(line.toString('latin1', 0, first)), parts: [], size: 0 };
     partial.parts.push(text);
     partial.size += text.length;
     const ends = line[second + 1] !== 80; /* P */
@@ -140,4 +140,12 @@ class LogReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** As docker prints it: conmon writes the zone of the machine. */
+function inUtc(time: string): string {
+  const [, fraction = '', zone] = /(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(time) ?? [];
+  if (zone === undefined || zone === 'Z') return time;
+  const at = Date.parse(time);
+  return Number.isNaN(at) ? time : `${new Date(at).toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)}${fraction}Z`;
 }
