@@ -1,15 +1,15 @@
-import { familiarName } from '../image/index.ts';
-import type { Digest } from '../oci/index.ts';
+import { layerSize } from '../image/index.ts';
+import type { Descriptor, Digest } from '../oci/index.ts';
 import { listContainers } from '../runtime/index.ts';
 import { measureTree } from '../snapshot/index.ts';
 import type { Engine } from './engine.ts';
 import { type ListedImage, listImages } from './list-images.ts';
 import { listVolumes } from './volumes.ts';
 
-/** What an image takes: `shared` with other images, `unique` its own. Bytes of unpacked layers and of blobs. */
+/** An image's size as lists of images have it: `shared` with other images, `unique` its own. */
 export interface ImageUsage {
-  readonly listed: ListedImage;
-  readonly names: readonly string[];
+  /** A row for each of its names. */
+  readonly listed: readonly [ListedImage, ...ListedImage[]];
   readonly size: number;
   readonly shared: number;
   readonly unique: number;
@@ -58,23 +58,23 @@ export async function diskUsage(engine: Engine): Promise<DiskUsage> {
     }
   }
   const containers = await listContainers(engine.root);
-  const images = [...byImage.values()].map((rows): ImageUsage => {
-    const [first] = rows as [ListedImage];
-    const sizes = first.image.chain.map((name) => ({
-      bytes: usage.get(name) ?? 0,
-      shared: (users.get(name) ?? 0) > 1,
-    }));
-    const sum = (wanted: boolean): number =>
-      sizes.reduce((total, { bytes, shared }) => (shared === wanted ? total + bytes : total), 0);
-    return {
-      listed: first,
-      names: rows.map(({ record }) => familiarName(record) ?? '<none>'),
-      size: sum(true) + sum(false),
-      shared: sum(true),
-      unique: sum(false),
-      containers: containers.filter(({ imageID }) => imageID === first.image.id).length,
-    };
-  });
+  const isShared = (name: Digest): boolean => (users.get(name) ?? 0) > 1;
+  const images: ImageUsage[] = [];
+  let reclaimable = 0;
+  for (const rows of byImage.values()) {
+    const listed = rows as [ListedImage, ...ListedImage[]];
+    const [{ image, size }] = listed;
+    const { layers } = image.manifest;
+    const sizes = await Promise.all(
+      image.chain.map((name, at) =>
+        isShared(name) ? layerSize(store, layers[at] as Descriptor, image.config.rootfs.diff_ids[at] as Digest) : 0,
+      ),
+    );
+    const shared = sizes.reduce((total, bytes) => total + bytes, 0);
+    const using = containers.filter(({ imageID }) => imageID === image.id).length;
+    images.push({ listed, size, shared, unique: size - shared, containers: using });
+    if (using === 0) for (const name of image.chain) reclaimable += isShared(name) ? 0 : (usage.get(name) ?? 0);
+  }
   let blobs = 0;
   for await (const { size } of store.content.list()) blobs += size;
   return {
@@ -95,6 +95,6 @@ export async function diskUsage(engine: Engine): Promise<DiskUsage> {
     })),
     blobs,
     layers: [...usage.values()].reduce((total, bytes) => total + bytes, 0),
-    reclaimable: images.reduce((total, image) => (image.containers === 0 ? total + image.unique : total), 0),
+    reclaimable,
   };
 }

@@ -166,6 +166,18 @@ describe('the program behaves as scripts expect', { skip: needs('busybox'), conc
     }
   });
 
+  test('system df has a row for each name of an image, and its size as images has it', async () => {
+    const images = (await strata.run('images')).trim().split('\n').slice(1);
+    const usage = (await strata.run('system', 'df', '--verbose')).split('\n\n')[1]?.split('\n') ?? [];
+    assert.match(
+      usage[0] as string,
+      /^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$/,
+    );
+    const sizes = (rows: readonly string[]): string[] =>
+      rows.map((row) => row.split(/ {2,}/)).map(([name, tag, , , size]) => `${name}:${tag} ${size}`);
+    assert.deepEqual(sizes(usage.slice(1)).sort(), sizes(images).sort());
+  });
+
   test('info names the machine as docker does, and what confines containers', async () => {
     const fields = '{{.Architecture}} {{json .SecurityOptions}}';
     const [architecture, options] = (await strata.run('info', '--format', fields)).trim().split(' ');

@@ -8,6 +8,9 @@ const none = '<none>';
 
 export const images: Command = command({
   args: '[REPOSITORY[:TAG]]',
+  description: [
+    'SIZE is that of all layers as uncompressed tars, shared ones too: what they take on the disk says system df.',
+  ],
   flags: {
     all: {
       kind: 'boolean',

@@ -1,11 +1,12 @@
-import { type DiskUsage, diskUsage } from '../../engine/index.ts';
+import { createdAt, type DiskUsage, diskUsage } from '../../engine/index.ts';
 import { type Command, command } from '../command.ts';
 import { formatRows } from '../format.ts';
-import { formatSize } from '../humanize.ts';
+import { formatAge, formatSize } from '../humanize.ts';
 
 export const systemDf: Command = command({
   description: [
     'A layer under many images is on disk once: it is counted once in the sums, and with --verbose as shared in each image.',
+    'The size of an image is that of its layers as tars, the same in every list; the sums are what the disk gives for them.',
   ],
   flags: {
     format: { kind: 'string', description: 'Print with this Go template, "table", or "json"' },
@@ -73,16 +74,21 @@ function summary(
 
 function details({ images, containers, volumes, layers, blobs }: DiskUsage): string {
   const imageTable = formatRows(
-    images,
+    images.flatMap((usage) => usage.listed.map((row) => ({ ...usage, row }))),
     {
-      Name: { header: 'IMAGE', value: ({ names }) => names.join(', ') },
-      ID: { header: 'IMAGE ID', value: ({ listed }) => listed.image.id.slice(7, 19) },
-      Size: { header: 'SIZE', value: ({ size }) => formatSize(size, 4) },
-      Shared: { header: 'SHARED SIZE', value: ({ shared }) => formatSize(shared) },
-      Unique: { header: 'UNIQUE SIZE', value: ({ unique }) => formatSize(unique) },
+      Repository: { header: 'REPOSITORY', value: ({ row }) => row.repository ?? '<none>' },
+      Tag: { header: 'TAG', value: ({ row }) => row.tag ?? '<none>' },
+      ID: { header: 'IMAGE ID', value: ({ row }) => row.image.id.slice(7, 19) },
+      Created: {
+        header: 'CREATED',
+        value: ({ row }) => (createdAt(row.image) ? formatAge(new Date(createdAt(row.image))) : 'N/A'),
+      },
+      Size: { header: 'SIZE', value: ({ size }) => formatSize(size, 3) },
+      Shared: { header: 'SHARED SIZE', value: ({ shared }) => formatSize(shared, 3) },
+      Unique: { header: 'UNIQUE SIZE', value: ({ unique }) => formatSize(unique, 3) },
       Containers: { header: 'CONTAINERS', value: (image) => String(image.containers) },
     },
-    { table: ['Name', 'ID', 'Size', 'Shared', 'Unique', 'Containers'] },
+    { table: ['Repository', 'Tag', 'ID', 'Created', 'Size', 'Shared', 'Unique', 'Containers'] },
   );
   const containerTable = formatRows(
     containers,
