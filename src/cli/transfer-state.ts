@@ -55,7 +55,10 @@ export function describeBlob(
 const MOVING: Readonly<Record<Exclude<Activity, 'unpacking'>, string>> = {
   downloading: 'Downloading',
   uploading: 'Pushing',
+  copying: 'Copying',
 };
+
+const MOVED: typeof MOVING = { downloading: 'Download complete', uploading: 'Pushed', copying: 'Copied' };
 
 function phaseOf(blob: BlobProgress): { label: string; amount?: Amount; settled: boolean } {
   const { state, moving, unpacking, note } = blob;
@@ -76,7 +79,7 @@ function phaseOf(blob: BlobProgress): { label: string; amount?: Amount; settled:
     case 'done':
       if (unpacking) return unpackPhase(unpacking);
       if (!moving) return { label: 'Done', settled: true };
-      return { label: moving.activity === 'downloading' ? 'Download complete' : 'Pushed', settled: true };
+      return { label: MOVED[moving.activity], settled: true };
   }
 }
 

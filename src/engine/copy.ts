@@ -17,8 +17,9 @@ export function copy(
   to: string,
   options: CopyImageOptions = {},
 ): Job<TransferEvent, CopiedImage | undefined> {
-  return startJob(async ({ signal, report }) => {
+  return startJob(async ({ signal, report: tell }) => {
     const target = parsePlace(to);
+    const report = target.kind === 'registry' ? tell : (event: TransferEvent) => tell(asCopying(event));
     await using places = new Places(engineOptions, { signal });
     const source = await places.source(parsePlace(from));
     if (target.kind === 'archive') {
@@ -42,4 +43,9 @@ export function copy(
       ...(allPlatforms && { allPlatforms }),
     });
   }, options);
+}
+
+/** Into a folder or a file nothing is uploaded. */
+function asCopying(event: TransferEvent): TransferEvent {
+  return event.kind === 'progress' && event.activity === 'uploading' ? { ...event, activity: 'copying' } : event;
 }

@@ -1,5 +1,5 @@
 import { eraseCredentials, storeCredentials } from '../client/index.ts';
-import { EngineError } from '../std/index.ts';
+import { EngineError, hasCode } from '../std/index.ts';
 import type { EngineOptions } from './options.ts';
 import { configFileOf, Registries } from './registries.ts';
 
@@ -16,7 +16,18 @@ export async function login(options: EngineOptions, registry: string, { username
       `login to ${registry} needs a user and a password: --username NAME --password-stdin`,
     );
   await using registries = await Registries.open(options, { username, password });
-  await registries.client(registry).ping();
+  try {
+    await registries.client(registry).ping();
+  } catch (cause) {
+    if (!hasCode(cause, 'Unauthenticated')) throw cause;
+    throw new EngineError(
+      'Unauthenticated',
+      `${registry} refuses ${username}: the user name or the password is wrong`,
+      {
+        cause,
+      },
+    );
+  }
   await storeCredentials(registry, { username, password }, { configFile: configFileOf(options) });
 }
 

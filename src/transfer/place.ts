@@ -51,7 +51,7 @@ export type TransferEvent =
   | {
       readonly kind: 'progress';
       readonly id: Digest;
-      readonly activity: 'downloading' | 'uploading' | 'unpacking';
+      readonly activity: 'downloading' | 'uploading' | 'copying' | 'unpacking';
       readonly current: number;
       readonly total: number;
     };

@@ -36,6 +36,18 @@ describe('images go from place to place', { skip: needs('busybox'), concurrency:
     assert.match(await strata.run('search', '--format', '{{.Name}}', `${distribution.host}/app`), /team\/app/);
   });
 
+  test('a copy says what it does, and a refused login why', async () => {
+    const layout = join(strata.folder, 'copied');
+    const copied = await strata.run('copy', 'store:base:1', `oci:${layout}:x`);
+    assert.match(copied, /: Copying\n[\s\S]*: Copied\n/);
+    assert.match(await strata.run('copy', `oci:${layout}:x`, `${lab.host}/copied:1`), /: Pushed\n/);
+    const { code, stderr } = await strata.try(['login', '--username', 'tester', '--password-stdin', lab.host], {
+      input: 'wrong',
+    });
+    assert.equal(code, 1);
+    assert.equal(stderr, `strata: ${lab.host} refuses tester: the user name or the password is wrong\n`);
+  });
+
   test('an index is made, annotated, pushed and pulled by platform', async () => {
     const members = { amd64: `${lab.host}/multi/amd64:1`, arm64: `${lab.host}/multi/arm64:1` };
     await strata.run('import', '--platform', 'linux/arm64', '--change', 'ENV ARCH=arm', lab.tar, members.arm64);
