@@ -1,9 +1,11 @@
 export { type BuildCache, cachedLayers, openCache, type StepRecord, type StoredStep } from './cache.ts';
+export { type ContextInput, type OpenedContext, openContext } from './context.ts';
 export { type DigestIndex, openDigestIndex } from './digest-index.ts';
 export { storeImage } from './finish.ts';
 export { folderTree } from './folder-tree.ts';
 export { ignoringTree, subtree } from './ignoring-tree.ts';
 export type { BuildEvent, BuildOptions, Entitlement, NamedContext, SecretSource } from './options.ts';
+export { openScratch, type Scratch } from './scratch.ts';
 export { type BuildPlace, solve } from './solve.ts';
 export type { BuildState } from './state.ts';
 export { tarTree } from './tar-tree.ts';

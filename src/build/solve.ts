@@ -1,5 +1,3 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type Dockerfile,
   errorAt,
@@ -33,6 +31,8 @@ const AT_ONCE = 8;
 export interface BuildPlace {
   readonly root: string;
   readonly store: Store;
+  /** A folder that goes with the build. */
+  readonly scratch: string;
   snapshots(): Promise<Snapshotter>;
 }
 
@@ -42,25 +42,17 @@ export async function solve(
   options: BuildOptions,
   { signal, report }: { signal: AbortSignal; report(event: BuildEvent): void },
 ): Promise<BuildState> {
-  const base = join(place.root, 'build', 'scratch');
-  mkdirSync(base, { recursive: true, mode: 0o700 });
-  const scratch = mkdtempSync(join(base, `${process.pid}-`));
   const failed = new AbortController();
-  try {
-    const session: Session = {
-      ...place,
-      options,
-      scratch,
-      cache: openCache(place.root),
-      layers: new Layers(place.store, scratch),
-      signal: AbortSignal.any([signal, failed.signal]),
-      report,
-      turn: turns(AT_ONCE),
-    };
-    return await new Solver(session, failed).target();
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const session: Session = {
+    ...place,
+    options,
+    cache: openCache(place.root),
+    layers: new Layers(place.store, place.scratch),
+    signal: AbortSignal.any([signal, failed.signal]),
+    report,
+    turn: turns(AT_ONCE),
+  };
+  return new Solver(session, failed).target();
 }
 
 class Solver {

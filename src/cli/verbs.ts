@@ -14,6 +14,7 @@ const topics: readonly Topic[] = [
   { name: 'volume', group: 'Containers', summary: 'Manage volumes' },
   { name: 'network', group: 'Containers', summary: 'Manage networks' },
   { name: 'image', group: 'Images', summary: 'Manage images' },
+  { name: 'builder', group: 'Images', summary: 'Manage what builds keep' },
   { name: 'manifest', group: 'Distribution', summary: 'Manage image indexes and their manifests' },
   { name: 'registry', group: 'Registry', summary: 'Serve and manage a registry' },
   { name: 'internal', group: 'System', summary: 'For this program itself' },

@@ -5,6 +5,12 @@ const group = 'Images';
 /** Rows of the verb table: their files are loaded when they run. */
 export const imageVerbs: readonly Verb[] = [
   {
+    names: ['build', 'image build', 'builder build'],
+    group,
+    summary: 'Build an image from a Dockerfile',
+    load: async () => (await import('../commands/build.ts')).build,
+  },
+  {
     names: ['images', 'image ls', 'image list'],
     group,
     summary: 'List images',

@@ -1,0 +1,171 @@
+import {
+  type BuildEvent,
+  type BuildOptions,
+  folderTree,
+  type NamedContext,
+  openContext,
+  openScratch,
+  solve,
+  storeImage,
+} from '../build/index.ts';
+import { checkDockerfile, type Finding, findingsFail, platformArgs } from '../dockerfile/index.ts';
+import { type Image, readRecord, requireImage } from '../image/index.ts';
+import { formatReference, hostPlatform, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
+import { type ByteStream, EngineError, type Job, startJob } from '../std/index.ts';
+import type { TransferEvent } from '../transfer/index.ts';
+import type { Engine } from './engine.ts';
+import { ensureImage } from './ensure-image.ts';
+import { imageEvent } from './image-event.ts';
+
+/** What `docker build` takes, parsed. */
+export interface BuildSettings
+  extends Omit<BuildOptions, 'dockerfile' | 'context' | 'resolveImage' | 'namedContexts' | 'epoch'> {
+  /** The Dockerfile's path; `-` for standard input. */
+  readonly file?: string;
+  readonly stdin?: ByteStream;
+  /** Names of the image; dangling without. */
+  readonly tags?: readonly string[];
+  /** Asks the registries for newer base images. */
+  readonly pull?: boolean;
+  /** `--build-context`: a folder, or `docker-image://NAME`. */
+  readonly contexts?: ReadonlyMap<string, string>;
+  readonly epoch?: Date;
+  readonly signal?: AbortSignal;
+}
+
+export type BuildProgress = BuildEvent | { readonly kind: 'transfer'; readonly event: TransferEvent };
+
+export interface Built {
+  readonly image: Image;
+  readonly findings: readonly Finding[];
+}
+
+/** Builds an image from a Dockerfile and a context: a folder, a tar, a URL, a git repository, or `-` for standard input. */
+export function build(engine: Engine, location: string, settings: BuildSettings = {}): Job<BuildProgress, Built> {
+  return startJob(async ({ signal, report }) => {
+    const { store, root } = engine;
+    const tags = (settings.tags ?? []).map(tagOf);
+    using scratch = openScratch(root);
+    using opened = await openContext({
+      location,
+      stdin: settings.stdin ?? nothing(),
+      scratch: scratch.path,
+      root,
+      signal,
+      ...(settings.file !== undefined && { file: settings.file }),
+    });
+    const { dockerfile, ignore, tree } = opened;
+    const findings = findingsOf(settings, opened);
+    for (const { rule, message, line } of findings) report({ kind: 'warning', message: `${rule}: ${message}`, line });
+    if (findings.length > 0 && findingsFail(dockerfile))
+      throw new EngineError(
+        'InvalidArgument',
+        `the Dockerfile asks to fail where checks find something, and they found ${findings.length}`,
+      );
+    void ignore;
+    await using lease = await store.lease();
+    const state = await solve(
+      { root, store, scratch: scratch.path, snapshots: () => engine.snapshots() },
+      {
+        ...settings,
+        dockerfile,
+        context: async () => tree,
+        namedContexts: namedContexts(settings.contexts ?? new Map()),
+        resolveImage: async (name, platform) => {
+          const image = await baseImage(engine, name, { platform, settings, signal, report });
+          await lease.add(image.manifestDescriptor.digest, image.target.digest);
+          return image;
+        },
+      },
+      { signal, report },
+    );
+    const image = await storeImage(store, state, {
+      ...(settings.labels && { labels: settings.labels }),
+      ...(settings.epoch && { epoch: settings.epoch }),
+    });
+    if (tags.length === 0) await store.images.set(undefined, image.target);
+    for (const name of tags) {
+      await store.images.set(name, image.target);
+      imageEvent(engine, 'tag', name);
+    }
+    return { image, findings };
+  }, settings);
+}
+
+/** What the checks find in a Dockerfile, without building it. */
+export async function checkBuild(
+  engine: Engine,
+  location: string,
+  settings: BuildSettings = {},
+): Promise<readonly Finding[]> {
+  using scratch = openScratch(engine.root);
+  using opened = await openContext({
+    location,
+    stdin: settings.stdin ?? nothing(),
+    scratch: scratch.path,
+    root: engine.root,
+    signal: settings.signal ?? new AbortController().signal,
+    ...(settings.file !== undefined && { file: settings.file }),
+  });
+  return findingsOf(settings, opened);
+}
+
+function findingsOf(
+  { platform = hostPlatform(), buildArgs }: BuildSettings,
+  {
+    dockerfile,
+    ignore,
+  }: { dockerfile: BuildOptions['dockerfile']; ignore: Parameters<typeof checkDockerfile>[1]['ignore'] },
+): Finding[] {
+  return checkDockerfile(dockerfile, {
+    platform: platformArgs({ build: hostPlatform(), target: platform }),
+    ...(buildArgs && { buildArgs }),
+    ...(ignore && { ignore }),
+  });
+}
+
+async function baseImage(
+  engine: Engine,
+  name: string,
+  {
+    platform,
+    settings,
+    signal,
+    report,
+  }: {
+    platform: Platform | undefined;
+    settings: BuildSettings;
+    signal: AbortSignal;
+    report(event: BuildProgress): void;
+  },
+): Promise<Image> {
+  await ensureImage(engine, name, {
+    policy: settings.pull ? 'always' : 'missing',
+    signal,
+    ...(platform && { platform }),
+    async follow(job) {
+      for await (const event of job) report({ kind: 'transfer', event });
+      return job.result;
+    },
+  });
+  const { record, image } = await requireImage(engine.store, name);
+  return platform ? readRecord(engine.store.content, record, platform) : image;
+}
+
+function namedContexts(contexts: ReadonlyMap<string, string>): ReadonlyMap<string, NamedContext> {
+  return new Map(
+    [...contexts].map(([name, where]): [string, NamedContext] => {
+      const [, image] = /^docker-image:\/\/(.+)$/.exec(where) ?? [];
+      return [name, image === undefined ? { tree: folderTree(where) } : { image }];
+    }),
+  );
+}
+
+function tagOf(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest)
+    throw new EngineError('InvalidArgument', `${text}: an image is built under NAME[:TAG], not under a digest`);
+  return formatReference(withDefaultTag(reference));
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
