@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decompress, detectCompression } from '../compression/index.ts';
 import { EngineError, isErrno } from '../std/index.ts';
-import { type TarEntry, type TarPosition, tarParser } from '../tar/index.ts';
+import { type TarEntry, type TarPosition, type TarType, tarParser } from '../tar/index.ts';
 import { readRange } from './byte-range.ts';
 import type { LayoutFiles } from './layout-files.ts';
 
@@ -13,15 +13,21 @@ export interface ArchiveFiles extends LayoutFiles, AsyncDisposable {
   start(path: string, length: number): Promise<Buffer>;
 }
 
+/** What is kept of each member: little, as a hostile archive has as many as it may. */
 interface Member {
-  readonly entry: TarEntry;
-  readonly position: TarPosition;
+  readonly type: TarType;
+  readonly isSparse: boolean;
+  readonly linkName: string | undefined;
+  readonly dataOffset: number;
+  readonly storedSize: number;
   /** Another member has the same name: which one is meant depends on who reads. */
   ambiguous: boolean;
 }
 
-/** An archive of images has a few members a layer. */
-const MAX_MEMBERS = 1_000_000;
+/** An archive of images has a few members a layer: this is enough for hundreds of images with no layer in common. */
+const MAX_MEMBERS = 100_000;
+/** Bytes of all names and links together. */
+const MAX_NAMES = 32 << 20;
 const MAX_LINKS = 8;
 
 /** Opens the tar at `path`. A compressed one is first unpacked into a temporary file, which disposing removes. */
@@ -61,13 +67,17 @@ async function spool(stream: AsyncIterable<Buffer>, cleanup: AsyncDisposableStac
 
 async function listMembers(path: string, file: FileHandle, signal?: AbortSignal): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
+  let names = 0;
   const parser = tarParser(
     {
       entry(entry, position) {
         const name = cleanName(entry.name);
+        names += name.length + (entry.linkName?.length ?? 0);
+        if (names > MAX_NAMES)
+          throw new EngineError('ResourceExhausted', `archive refused: the names in ${path} are too long`);
         const before = members.get(name);
-        if (before) before.ambiguous = before.entry.type !== 'directory' || entry.type !== 'directory';
-        else members.set(name, { entry, position, ambiguous: false });
+        if (before) before.ambiguous = before.type !== 'directory' || entry.type !== 'directory';
+        else members.set(name, memberOf(entry, position));
       },
       data() {},
       endEntry() {},
@@ -78,6 +88,10 @@ async function listMembers(path: string, file: FileHandle, signal?: AbortSignal)
   for await (const chunk of readRange(file, { offset: 0, length: size, what: path, signal })) parser.write(chunk);
   parser.end();
   return members;
+}
+
+function memberOf({ type, linkName, sparse }: TarEntry, { dataOffset, storedSize }: TarPosition): Member {
+  return { type, isSparse: sparse !== undefined, linkName, dataOffset, storedSize, ambiguous: false };
 }
 
 /** A member's path without `./` and doubled slashes. What leads out of the archive is no archive of images. */
@@ -97,7 +111,7 @@ function memberFiles(
   const find = (path: string): Member | undefined => {
     const member = follow(path, members, name);
     if (!member) return undefined;
-    if (member.entry.type !== 'file' || member.entry.sparse) {
+    if (member.type !== 'file' || member.isSparse) {
       throw new EngineError('InvalidArgument', `archive refused: ${JSON.stringify(path)} in ${name} is no plain file`);
     }
     return member;
@@ -105,7 +119,7 @@ function memberFiles(
   const range = (path: string, offset: number, limit?: number) => {
     const member = find(path);
     if (!member) throw new EngineError('NotFound', `${name} has no member ${JSON.stringify(path)}`);
-    const { dataOffset, storedSize } = member.position;
+    const { dataOffset, storedSize } = member;
     const length = Math.max(0, Math.min(storedSize - offset, limit ?? storedSize));
     return { offset: dataOffset + offset, length, what: `${path} in ${name}` };
   };
@@ -124,9 +138,9 @@ function memberFiles(
   };
   return {
     name,
-    size: async (path) => find(path)?.position.storedSize,
+    size: async (path) => find(path)?.storedSize,
     async read(path, limit) {
-      const length = find(path)?.position.storedSize;
+      const length = find(path)?.storedSize;
       if (length === undefined) return undefined;
       if (length > limit) {
         throw new EngineError('ResourceExhausted', `${path} in ${name} has ${length} bytes, at most ${limit} are read`);
@@ -146,7 +160,7 @@ function follow(path: string, members: ReadonlyMap<string, Member>, name: string
     if (member?.ambiguous) {
       throw new EngineError('InvalidArgument', `archive refused: ${name} has several members ${JSON.stringify(at)}`);
     }
-    const { type, linkName = '' } = member?.entry ?? {};
+    const { type, linkName = '' } = member ?? {};
     if (type === 'symlink') at = resolveLink(at, linkName, name);
     else if (type === 'hardlink') at = cleanName(linkName);
     else return member;

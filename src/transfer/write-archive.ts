@@ -190,7 +190,7 @@ function dockerItem({ manifest, references }: Image): DockerArchiveItem {
   const tags = references.map(tagged).filter(({ tag }) => tag !== undefined);
   return {
     Config: layoutBlobPath(manifest.config.digest),
-    // In full: podman takes a name without a registry for one of localhost.
+    // In full, where docker writes `debian:12`: from an archive of several images podman 4 takes that for a name of localhost.
     RepoTags: tags.map(({ digest: _, ...reference }) => formatReference(reference)),
     Layers: manifest.layers.map(({ digest }) => layoutBlobPath(digest)),
   };
