@@ -1,12 +1,12 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import { DEFAULT_PROFILE, defaultProfile } from './apparmor-profile.ts';
-import { runFolder } from './folders.ts';
 import { findProgram } from './host-tools.ts';
 import { runCommand } from './namespace-command.ts';
 import type { SecurityOptions } from './options.ts';
 import { readText } from './record-file.ts';
+import { makeRunFolder } from './run-folder.ts';
 
 /** The kernel's AppArmor as it stands: `/sys`, and the program that loads profiles. */
 export interface AppArmorHost {
@@ -72,8 +72,7 @@ function isLoaded({ sys }: AppArmorHost, profile: string): boolean | undefined {
 }
 
 async function load(root: string, parser: string): Promise<void> {
-  mkdirSync(runFolder(root), { recursive: true, mode: 0o700 });
-  const file = join(runFolder(root), `apparmor-${randomHex(6)}`);
+  const file = join(makeRunFolder(root), `apparmor-${randomHex(6)}`);
   writeFileSync(file, defaultProfile(), { mode: 0o600, flag: 'wx' });
   try {
     const { code, stderr } = await runCommand([parser, '-Kr', file]);

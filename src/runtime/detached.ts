@@ -13,6 +13,7 @@ import { type OciRuntime, probeRuntime, runtimeArguments, runtimeErrors } from '
 import { announceStart, prepareBundle, recordStart, requireStartable } from './prepare-start.ts';
 import { identify } from './process-identity.ts';
 import { readText } from './record-file.ts';
+import { makeRunFolder } from './run-folder.ts';
 import { startFailureCode } from './start-failure.ts';
 
 const SYNC = 4;
@@ -53,6 +54,7 @@ export async function startDetached(
   using _starting = announceStart(container);
   const runtime = await probeRuntime(root);
   const log = join(bundleOf(container.folder), 'runtime.log');
+  makeRunFolder(root);
   mkdirSync(socketFolder(root), { recursive: true, mode: 0o700 });
   using launched = await launch(container, snapshot, {
     steps: [

@@ -7,6 +7,7 @@ import { CGROUP_PARENT, runFolder } from './folders.ts';
 import { findProgram } from './host-tools.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { readRecord, replaceRecord } from './record-file.ts';
+import { makeRunFolder } from './run-folder.ts';
 
 /** A program that runs bundles: runtime-spec's command line, which crun and runc share. */
 export interface OciRuntime {
@@ -82,8 +83,7 @@ function errorIn(line: string): string[] {
 }
 
 async function tryRuntime(root: string, runtime: OciRuntime): Promise<string | undefined> {
-  mkdirSync(runFolder(root), { recursive: true, mode: 0o700 });
-  const bundle = mkdtempSync(join(runFolder(root), 'probe-'));
+  const bundle = mkdtempSync(join(makeRunFolder(root), 'probe-'));
   const log = join(bundle, 'runtime.log');
   const id = bundle.slice(bundle.lastIndexOf('/') + 1);
   try {

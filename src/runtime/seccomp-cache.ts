@@ -5,6 +5,7 @@ import { CGROUP_PARENT, runFolder } from './folders.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { type OciRuntime, runtimeArguments } from './oci-runtime.ts';
 import { readRecord, replaceRecord } from './record-file.ts';
+import { makeRunFolder } from './run-folder.ts';
 import { shortHash } from './short-hash.ts';
 import type { Seccomp, Spec } from './spec-types.ts';
 
@@ -45,8 +46,7 @@ async function compiledFilter(root: string, runtime: OciRuntime, seccomp: Seccom
 
 /** Has the runtime create a container with this profile and takes the filter that it keeps beside its state for later execs. */
 async function compile(root: string, runtime: OciRuntime, seccomp: Seccomp): Promise<string | undefined> {
-  mkdirSync(runFolder(root), { recursive: true, mode: 0o700 });
-  const bundle = mkdtempSync(join(runFolder(root), 'seccomp-'));
+  const bundle = mkdtempSync(join(makeRunFolder(root), 'seccomp-'));
   const id = bundle.slice(bundle.lastIndexOf('/') + 1);
   const command = [runtime.path, ...runtimeArguments(root, runtime)];
   try {
