@@ -1,4 +1,4 @@
-import { readImage, unpackImage } from '../image/index.ts';
+import { readImage, unpackImage, verifyLayers } from '../image/index.ts';
 import { type Digest, formatReference, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
 import { hasCode, type Job, startJob } from '../std/index.ts';
 import { copyImage, readArchive, storeSink, type TransferEvent } from '../transfer/index.ts';
@@ -35,8 +35,9 @@ export function load(engine: Engine, path: string, options: LoadOptions = {}): J
         ...(options.platform && { platform: options.platform }),
       });
       const image = await readImage(store.content, target, options.platform);
-      if (image.config.os === 'linux')
-        await unpackImage(store, snapshots, image, { signal, report: unpackReport(report) });
+      const unpacks = image.config.os === 'linux';
+      await verifyLayers(store, image, { signal, ...(unpacks && { snapshots }) });
+      if (unpacks) await unpackImage(store, snapshots, image, { signal, report: unpackReport(report) });
       const moved: string[] = [];
       for (const name of names.length > 0 ? names : [undefined]) {
         const before = await store.images.set(name, target);

@@ -6,3 +6,4 @@ export { type Image, imageOf, platformOf, readImage, readRecord } from './image.
 export { type ConfigInspection, type ImageInspection, inspectConfig, inspectImage } from './inspect.ts';
 export { imageSize, layerSize } from './size.ts';
 export { startUnpacking, type Unpacking, type UnpackOptions, unpackImage } from './unpack.ts';
+export { verifyLayers } from './verify-layers.ts';
