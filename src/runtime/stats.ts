@@ -30,12 +30,12 @@ export async function* watchStats(
   container: Container,
   { interval = 1000, signal }: { interval?: number; signal?: AbortSignal } = {},
 ): AsyncGenerator<ContainerStats, void> {
-  let before = sample(requireRunning(container).pid);
+  let before = sample(requireRunning(container).pid, container.id);
   for (;;) {
     await sleep(interval, undefined, signal ? { signal } : {});
     let now: ReturnType<typeof sample>;
     try {
-      now = sample(requireRunning(container).pid);
+      now = sample(requireRunning(container).pid, container.id);
     } catch {
       return; // it has ended
     }
@@ -45,20 +45,24 @@ export async function* watchStats(
   }
 }
 
-function sample(pid: number): Omit<ContainerStats, 'cpuPercent'> {
-  const cgroup = new CgroupReader(pid);
+function sample(pid: number, id: string): Omit<ContainerStats, 'cpuPercent'> {
   return {
     time: new Date(),
     processors: availableParallelism(),
-    ...(cgroup.unified === undefined ? legacy(cgroup) : unified(cgroup)),
+    ...usageOf(new CgroupReader(pid, id)),
     ...network(pid),
   };
 }
 
+/** What the cgroups of a container count. */
 type Usage = Pick<
   ContainerStats,
   'cpuTime' | 'memory' | 'memoryLimit' | 'pids' | 'pidsLimit' | 'blockRead' | 'blockWritten'
 >;
+
+export function usageOf(cgroup: CgroupReader): Usage {
+  return cgroup.unified === undefined ? legacy(cgroup) : unified(cgroup);
+}
 
 /** Documentation/admin-guide/cgroup-v2.rst. */
 function unified(cgroup: CgroupReader): Usage {

@@ -12,7 +12,7 @@ export interface ProcessTable {
 
 /** The processes of a container as the host's ps shows them; `options` are ps's own, `-ef` by default. */
 export async function topContainer(container: Container, options: readonly string[] = ['-ef']): Promise<ProcessTable> {
-  const pids = new Set(new CgroupReader(requireRunning(container).pid).processes().map(String));
+  const pids = new Set(new CgroupReader(requireRunning(container).pid, container.id).processes().map(String));
   const { code, stdout, stderr } = await runCommand([requireProgram('ps', 'procps'), ...options]);
   if (code !== 0) throw new EngineError('InvalidArgument', `ps ${options.join(' ')}: ${stderr.trim()}`);
   const [head = '', ...lines] = stdout.trimEnd().split('\n');
