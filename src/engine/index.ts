@@ -12,6 +12,7 @@ export { ensureImage, type PullPolicy } from './ensure-image.ts';
 export { events } from './events.ts';
 export { exec, execInBackground } from './exec.ts';
 export { exportContainer } from './export-container.ts';
+export { type ImageFiles, imageTables, openImageFiles } from './image-files.ts';
 export { type ImportOptions, type ImportProgress, importImage } from './import-image.ts';
 export { type Info, info } from './info.ts';
 export { type InspectOptions, inspectAny } from './inspect.ts';

@@ -20,8 +20,24 @@ interface MutableNode {
  * directory unites what is in them, a whiteout removes a name, an opaque directory hides all below it. Pure; equal to what overlayfs shows.
  */
 export function mergeLayers(layers: readonly { readonly entries: readonly TocEntry[] }[]): UnionNode {
-  const root: MutableNode = { entry: ROOT, layer: -1, children: new Map() };
-  for (const [layer, { entries }] of layers.entries()) {
+  const fold = new Fold();
+  for (const { entries } of layers) fold.add(entries);
+  return fold.root;
+}
+
+/** {@link mergeLayers} layer by layer, for who wants to see what each does. */
+export class Fold {
+  readonly #root: MutableNode = { entry: ROOT, layer: -1, children: new Map() };
+  #layers = 0;
+
+  get root(): UnionNode {
+    return this.#root;
+  }
+
+  /** Puts the next layer on top. `watch` hears of each entry first, with what is at its name as yet. */
+  add(entries: readonly TocEntry[], watch?: (entry: TocEntry, below: UnionNode | undefined) => void): void {
+    const root = this.#root;
+    const layer = this.#layers++;
     let path = '';
     let parent: MutableNode | undefined = root;
     for (const entry of entries) {
@@ -31,11 +47,16 @@ export function mergeLayers(layers: readonly { readonly entries: readonly TocEnt
         path = entry.path.slice(0, slash);
         parent = find(root, path);
       }
-      if (entry.path === '') coverRoot(root, entry, layer);
-      else if (parent?.children) cover(parent.children, entry.path.slice(slash && slash + 1), entry, layer);
+      if (entry.path === '') {
+        watch?.(entry, root);
+        coverRoot(root, entry, layer);
+      } else if (parent?.children) {
+        const name = entry.path.slice(slash && slash + 1);
+        watch?.(entry, parent.children.get(name));
+        cover(parent.children, name, entry, layer);
+      }
     }
   }
-  return root;
 }
 
 /** The node at `path` (`usr/bin/env`), or undefined; symlinks are not followed. */

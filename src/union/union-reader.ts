@@ -64,6 +64,13 @@ export class UnionReader implements Disposable {
     return place.path;
   }
 
+  /** {@link realpath} of a link itself, with the links before it followed; ENOENT where there is nothing. */
+  locate(path: string): string {
+    const place = this.walk(path, 'itself');
+    if (!place.inode) throw errnoError('ENOENT', 'open', path);
+    return place.path;
+  }
+
   /** Whether something is there, and with W_OK whether anything can be written at all: modes are not judged here. */
   async access(path: string, mode: number = constants.F_OK): Promise<void> {
     this.existing(path);

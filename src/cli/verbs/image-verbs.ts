@@ -11,10 +11,16 @@ export const imageVerbs: readonly Verb[] = [
     load: async () => (await import('../commands/build.ts')).build,
   },
   {
-    names: ['images', 'image ls', 'image list'],
+    names: ['images', 'image list'],
     group,
     summary: 'List images',
     load: async () => (await import('../commands/images.ts')).images,
+  },
+  {
+    names: ['image ls'],
+    group,
+    summary: 'List images, or files of one',
+    load: async () => (await import('../commands/image-ls.ts')).imageLs,
   },
   {
     names: ['tag', 'image tag'],

@@ -53,6 +53,36 @@ export const lookInsideVerbs: readonly Verb[] = [
     load: async () => (await import('../commands/image-layers.ts')).imageLayers,
   },
   {
+    names: ['image cat'],
+    group,
+    summary: 'Print a file of an image',
+    load: async () => (await import('../commands/image-cat.ts')).imageCat,
+  },
+  {
+    names: ['image tree'],
+    group,
+    summary: 'Draw the files of an image',
+    load: async () => (await import('../commands/image-tree.ts')).imageTree,
+  },
+  {
+    names: ['image stat'],
+    group,
+    summary: 'Show all that is known of an image’s files',
+    load: async () => (await import('../commands/image-stat.ts')).imageStat,
+  },
+  {
+    names: ['image find'],
+    group,
+    summary: 'Find files in an image',
+    load: async () => (await import('../commands/image-find.ts')).imageFind,
+  },
+  {
+    names: ['image diff'],
+    group,
+    summary: 'Show what differs between two images',
+    load: async () => (await import('../commands/image-diff.ts')).imageDiff,
+  },
+  {
     names: ['container inspect'],
     group,
     summary: 'Show all that is known of containers',
