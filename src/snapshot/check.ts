@@ -7,7 +7,7 @@ import { isSafe, isTaken, listNames, placeOf, type SnapshotFolder } from './fold
 import { readRecord } from './record.ts';
 import { LEAVING } from './removal.ts';
 import { isAbandoned, STAGED } from './staging.ts';
-import { trashOf } from './trash.ts';
+import { graveyardsOf, trashOf } from './trash.ts';
 
 /** Something wrong with the snapshots of a state folder. */
 export interface SnapshotFinding {
@@ -27,7 +27,7 @@ export interface SnapshotFinding {
 /** What is wrong with the snapshots in the state folder `root`. Looks at names and records, not at content; beside others' work. */
 export function checkSnapshots(root: string): SnapshotFinding[] {
   const findings = listFolders(root).flatMap(checkFolder);
-  for (const name of namesIn(trashOf(root))) {
+  for (const name of [trashOf(root), ...graveyardsOf(root)].flatMap(namesIn)) {
     findings.push({ kind: 'trash', driver: '', name, message: `${name} waits in the trash to be deleted` });
   }
   return findings;

@@ -4,10 +4,10 @@ import type { SnapshotUsage } from './snapshotter.ts';
 
 /** Work that walks whole trees or waits for the disk, done by a worker so that this thread stays free. */
 export type Chore =
-  /** Deletes a tree. */
-  | { readonly kind: 'delete'; readonly path: string }
   /** Deletes everything in a folder. */
   | { readonly kind: 'empty'; readonly path: string }
+  /** Deletes the folders of snapshots in a folder, and what they stand for beside their files. */
+  | { readonly kind: 'bury'; readonly path: string }
   /** syncfs(2) of the file system that `path` is on. */
   | { readonly kind: 'sync'; readonly path: string }
   /** Adds up a tree. */
@@ -16,8 +16,8 @@ export type Chore =
   | { readonly kind: 'copy'; readonly path: string; readonly target: string };
 
 export interface ChoreResults {
-  readonly delete: undefined;
   readonly empty: undefined;
+  readonly bury: undefined;
   readonly sync: undefined;
   readonly measure: SnapshotUsage;
   readonly copy: undefined;

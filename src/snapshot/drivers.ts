@@ -1,8 +1,10 @@
 import { btrfsDriver } from './drivers/btrfs.ts';
-import { fuseDriver } from './drivers/fuse.ts';
+import { devicemapperDriver } from './drivers/devicemapper.ts';
 import { erofsDriver } from './drivers/erofs.ts';
+import { fuseDriver } from './drivers/fuse.ts';
 import { overlayDriver } from './drivers/overlay.ts';
 import { vfsDriver } from './drivers/vfs.ts';
+import { zfsDriver } from './drivers/zfs.ts';
 import { openFolder } from './folder.ts';
 import type { Snapshotter } from './snapshotter.ts';
 
@@ -41,11 +43,27 @@ export const DRIVERS: readonly DriverChoice[] = [
     },
   },
   {
+    name: 'zfs',
+    open: zfsDriver,
+    async probe(root) {
+      const { probeZfs } = await import('./drivers/zfs-probe.ts');
+      probeZfs(openFolder(root, 'zfs').path);
+    },
+  },
+  {
     name: 'fuse',
     open: fuseDriver,
     async probe(root) {
       const { probeFuse } = await import('./drivers/fuse-probe.ts');
       probeFuse(openFolder(root, 'fuse').path);
+    },
+  },
+  {
+    name: 'devicemapper',
+    open: devicemapperDriver,
+    async probe(root) {
+      const { probeDevicemapper } = await import('./drivers/devicemapper-probe.ts');
+      probeDevicemapper(openFolder(root, 'devicemapper').path);
     },
   },
   {

@@ -9,6 +9,7 @@ import { hasCode } from '../std/index.ts';
 import { DRIVERS } from './drivers.ts';
 import { openSnapshotter } from './open.ts';
 import { probeDrivers } from './probe.ts';
+import { emptyTrash } from './trash.ts';
 
 function state(t: { after(done: () => void): void }): string {
   const root = mkdtempSync(join(tmpdir(), 'strata-open-'));
@@ -112,7 +113,8 @@ test('a state folder of its own file system for snapshots works, its trash is in
     await using snapshots = await openSnapshotter({ root, driver: 'vfs' });
     await snapshots.prepare('key');
     await snapshots.remove('key');
-    assert.deepEqual(readdirSync(join(root, 'snapshots', 'vfs')), ['.locks']);
+    await emptyTrash(root);
+    assert.deepEqual(readdirSync(join(root, 'snapshots', 'vfs'), { recursive: true }), ['.locks', '.trash']);
   } finally {
     execFileSync('umount', ['-l', join(root, 'snapshots')]);
   }

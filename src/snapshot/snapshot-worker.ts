@@ -3,15 +3,15 @@ import { parentPort } from 'node:worker_threads';
 import { syncFileSystem } from '../linux/index.ts';
 import { errorMessage } from '../std/index.ts';
 import type { Chore, ChoreAnswer, ChoreResults } from './chores.ts';
-import { deleteTree, emptyFolder } from './delete-tree.ts';
+import { deletePlace, emptyFolder } from './delete-tree.ts';
 import { measureTree } from './measure-tree.ts';
 
 async function run(chore: Chore): Promise<ChoreResults[Chore['kind']]> {
   switch (chore.kind) {
-    case 'delete':
-      return void deleteTree(chore.path);
     case 'empty':
       return void emptyFolder(chore.path);
+    case 'bury':
+      return void emptyFolder(chore.path, deletePlace);
     case 'sync':
       return void sync(chore.path);
     case 'measure':

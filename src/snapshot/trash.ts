@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { isErrno } from '../std/index.ts';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { isErrno, randomHex } from '../std/index.ts';
 import { runChore } from './chores.ts';
 import { releaseImage } from './layer-mount.ts';
+import { holdsVolume, releaseVolume } from './volume.ts';
 
 /** Trees of up to so many names are deleted where they are: less than a worker takes to start. */
 const SMALL = 300;
@@ -15,30 +15,48 @@ export function trashOf(root: string): string {
   return join(root, 'trash');
 }
 
-/** Takes `path` away at once; its content goes now where that is little, else behind the caller's back: {@link trashEmptied} waits for it. */
+/** A driver's own trash: for what is more than files, or on a file system of its own. Only places of snapshots come here. */
+const GRAVEYARD = '.trash';
+
+/** The graveyards in a state folder. */
+export function graveyardsOf(root: string): string[] {
+  const snapshots = join(root, 'snapshots');
+  return listTrash(snapshots)
+    .map((driver) => join(snapshots, driver, GRAVEYARD))
+    .filter((path) => existsSync(path));
+}
+
+/**
+ * Takes the snapshot's folder `path` away at once; its content goes now where that is little, else behind the caller's back:
+ * {@link trashEmptied} waits for it.
+ */
 export function discard(root: string, path: string): void {
-  const trash = trashOf(root);
-  let away = join(trash, randomBytes(8).toString('hex'));
   try {
     releaseImage(path);
-    moveInto(trash, path, away);
+    const volume = holdsVolume(path);
+    const away =
+      (volume && moveInto(graveyardOf(path), path)) ||
+      moveInto(trashOf(root), path) ||
+      moveInto(graveyardOf(path), path);
+    if (away && !deleteSmall(away, { left: SMALL })) void emptyTrash(root);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return; // somebody else took it
-    if (!isErrno(error, 'EXDEV')) throw error;
-    away = path; // snapshots/ is a file system of its own
+    if (!isErrno(error, 'ENOENT')) throw error; // somebody else took it
   }
-  if (deleteSmall(away, { left: SMALL })) return;
-  if (away === path) void track(path, () => runChore({ kind: 'delete', path }));
-  else void emptyTrash(root);
 }
 
 /** Deletes what lies in the trash of a state folder, an interrupted deletion's rest included. Any number may do it at once. */
 export function emptyTrash(root: string): Promise<void> {
-  const trash = trashOf(root);
   return track(root, async () => {
-    for (let names = listTrash(trash); names.length > 0; names = listTrash(trash)) {
-      await runChore({ kind: 'empty', path: trash });
+    const failures: unknown[] = [];
+    for (const place of [trashOf(root), ...graveyardsOf(root)]) {
+      try {
+        while (listTrash(place).length > 0)
+          await runChore({ kind: place === trashOf(root) ? 'empty' : 'bury', path: place });
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   });
 }
 
@@ -56,13 +74,22 @@ function track(key: string, work: () => Promise<void>): Promise<void> {
   return promise;
 }
 
-function moveInto(trash: string, path: string, away: string): void {
-  try {
-    renameSync(path, away);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT') || !lstatSync(path, { throwIfNoEntry: false })) throw error;
-    mkdirSync(trash, { recursive: true, mode: 0o700 });
-    renameSync(path, away);
+function graveyardOf(path: string): string {
+  return join(dirname(path), GRAVEYARD);
+}
+
+/** Where it lies now; undefined where that is another file system. */
+function moveInto(trash: string, path: string): string | undefined {
+  const away = join(trash, randomHex(8));
+  for (let made = false; ; made = true) {
+    try {
+      renameSync(path, away);
+      return away;
+    } catch (error) {
+      if (isErrno(error, 'EXDEV')) return undefined;
+      if (made || !isErrno(error, 'ENOENT') || !lstatSync(path, { throwIfNoEntry: false })) throw error;
+      mkdirSync(trash, { recursive: true, mode: 0o700 });
+    }
   }
 }
 
@@ -75,10 +102,11 @@ function listTrash(trash: string): string[] {
   }
 }
 
-/** Deletes a tree of few names; false when the budget ran out or something resisted, and the rest is still there. */
-function deleteSmall(path: string | Buffer, budget: { left: number }): boolean {
+/** Deletes a snapshot's folder of few names; false when the budget ran out or something resisted, and the rest is still there. */
+function deleteSmall(path: string, budget: { left: number }): boolean {
   try {
-    return deleteWithin(typeof path === 'string' ? Buffer.from(path) : path, budget);
+    if (basename(dirname(path)) === GRAVEYARD) releaseVolume(path);
+    return deleteWithin(Buffer.from(path), budget);
   } catch {
     return false;
   }

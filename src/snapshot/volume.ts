@@ -1,20 +1,106 @@
-import { lstatSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { BTRFS_MAGIC, destroySubvolume, SUBVOLUME_INODE, sealSubvolume } from '../linux/index.ts';
+import { BTRFS_MAGIC, destroySubvolume, SUBVOLUME_INODE, sealSubvolume, unmount } from '../linux/index.ts';
 import { isErrno } from '../std/index.ts';
+import { destroyThin } from './drivers/thin-device.ts';
+import { destroyDataset } from './drivers/zfs-dataset.ts';
+import { listMounts } from './mount-table.ts';
 
-/**
- * Frees what a snapshot's folder stands for beside its files, before those are deleted: called for whatever is deleted, it is quick
- * where there is nothing. A second call finds nothing left to do.
- */
+interface MountedVolume {
+  /** Where it is mounted while its snapshot can be written. */
+  readonly mountpoint: string;
+}
+
+export interface ZfsVolume extends MountedVolume {
+  readonly kind: 'zfs';
+  readonly dataset: string;
+}
+
+export interface ThinVolume extends MountedVolume {
+  readonly kind: 'thin';
+  readonly pool: string;
+  /** Its number in the pool. */
+  readonly id: number;
+  /** A file that is there for as long as the number is taken. */
+  readonly claim: string;
+}
+
+/** A file system of a snapshot's own, outside its folder; `volume` in the folder names it from before it is made until it is gone. */
+export type Volume = ZfsVolume | ThinVolume;
+
+const FILE = 'volume';
+
+/** Names the volume of the folder `place`, safe on disk before there is one: what is made can always be found and freed. */
+export function noteVolume(place: string, volume: Volume): void {
+  const fd = openSync(join(place, FILE), 'wx', 0o600);
+  try {
+    writeSync(fd, JSON.stringify(volume));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The volume of a snapshot; ENOENT where the snapshot is gone. */
+export function volumeOf(place: string): Volume {
+  return JSON.parse(readFileSync(join(place, FILE), 'utf8')) as Volume;
+}
+
+/** Forgets a volume that was never made. */
+export function forgetVolume(place: string): void {
+  rmSync(join(place, FILE), { force: true });
+}
+
+/** Whether a snapshot's folder stands for more than its files. */
+export function holdsVolume(place: string): boolean {
+  return isSubvolume(join(place, 'fs')) || hasNote(place);
+}
+
+/** Frees what a snapshot's folder stands for, before its files are deleted. A second call finds nothing left to do. */
 export function releaseVolume(place: string): void {
-  releaseSubvolume(join(place, 'fs'));
+  const tree = join(place, 'fs');
+  if (isSubvolume(tree)) releaseSubvolume(tree);
+  if (!hasNote(place)) return;
+  let volume: Volume;
+  try {
+    volume = volumeOf(place);
+  } catch (error) {
+    if (error instanceof SyntaxError || isErrno(error, 'ENOENT')) return; // torn: it was named first, so none was made
+    throw error;
+  }
+  unmountVolume(volume);
+  switch (volume.kind) {
+    case 'zfs':
+      destroyDataset(volume.dataset);
+      break;
+    case 'thin':
+      destroyThin(volume);
+      break;
+  }
+  try {
+    rmdirSync(volume.mountpoint);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+/** Unmounts it, wherever this namespace sees it. */
+export function unmountVolume({ mountpoint }: MountedVolume): void {
+  for (const { target } of listMounts().filter(({ target }) => target === mountpoint)) unmount(target, { lazy: true });
 }
 
 /** One call for a whole tree; where it is refused, the files are deleted one by one. */
 function releaseSubvolume(tree: string): void {
-  if (lstatSync(tree, { throwIfNoEntry: false })?.ino !== SUBVOLUME_INODE || statfsSync(tree).type !== BTRFS_MAGIC)
-    return;
   try {
     destroySubvolume(tree);
   } catch (error) {
@@ -22,4 +108,12 @@ function releaseSubvolume(tree: string): void {
     if (!isErrno(error, 'ENOTEMPTY', 'EPERM', 'EACCES')) throw error;
     sealSubvolume(tree, { readOnly: false });
   }
+}
+
+function isSubvolume(tree: string): boolean {
+  return lstatSync(tree, { throwIfNoEntry: false })?.ino === SUBVOLUME_INODE && statfsSync(tree).type === BTRFS_MAGIC;
+}
+
+function hasNote(place: string): boolean {
+  return lstatSync(join(place, FILE), { throwIfNoEntry: false }) !== undefined;
 }

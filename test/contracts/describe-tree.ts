@@ -6,9 +6,12 @@ import { decodeName, fsPath } from '../../src/std/index.ts';
 
 /**
  * Everything about a tree that a layer carries, one line a name; equal trees give equal maps. The root's time is left out: mounts
- * differ in it. Without `identity` it does not tell which names share an inode.
+ * differ in it. Without `identity` it does not tell which names share an inode; with `wholeSeconds` no fraction of a time.
  */
-export function describeTree(root: string, { identity = true }: { identity?: boolean } = {}): Map<string, string> {
+export function describeTree(
+  root: string,
+  { identity = true, wholeSeconds = false }: { identity?: boolean; wholeSeconds?: boolean } = {},
+): Map<string, string> {
   const lines = new Map<string, string>();
   const firsts = new Map<bigint, string>();
   const visit = (path: string): void => {
@@ -16,7 +19,10 @@ export function describeTree(root: string, { identity = true }: { identity?: boo
     const file = lstatSync(fsPath(at), { bigint: true });
     const first = !identity || file.isDirectory() || file.nlink === 1n ? undefined : firsts.get(file.ino);
     if (first === undefined) firsts.set(file.ino, path);
-    lines.set(path, first === undefined ? describe(at, path, file) : `link to ${first}`);
+    lines.set(
+      path,
+      first === undefined ? describe(at, path, file, wholeSeconds ? 1_000_000_000n : 1n) : `link to ${first}`,
+    );
     if (!file.isDirectory()) return;
     const names = readdirSync(fsPath(at), { encoding: 'buffer' }).map((name) => decodeName(name));
     for (const name of names.sort()) visit(path === '' ? name : `${path}/${name}`);
@@ -25,14 +31,14 @@ export function describeTree(root: string, { identity = true }: { identity?: boo
   return lines;
 }
 
-function describe(at: string, path: string, file: BigIntStats): string {
+function describe(at: string, path: string, file: BigIntStats, precision: bigint): string {
   const xattrs = [...readXattrs(at)]
     .filter(([name]) => isKeptXattr(name))
     .map(([name, value]) => `${name}=${value.toString('hex')}`);
   return [
     (file.mode & 0o177777n).toString(8),
     `${file.uid}:${file.gid}`,
-    path === '' ? '' : file.mtimeNs,
+    path === '' ? '' : file.mtimeNs - (file.mtimeNs % precision),
     file.isFile()
       ? `${file.size} ${createHash('sha256')
           .update(readFileSync(fsPath(at)))

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BTRFS_MAGIC, createSubvolume, sealSubvolume, snapshotSubvolume } from '../../linux/index.ts';
 import { EngineError } from '../../std/index.ts';
-import { deleteTree } from '../delete-tree.ts';
+import { deletePlace } from '../delete-tree.ts';
 
 const PROBE = '.probe-';
 
@@ -11,7 +11,7 @@ export function probeBtrfs(folder: string): void {
   if (statfsSync(folder).type !== BTRFS_MAGIC) {
     throw new EngineError('NotImplemented', `${folder} is not on btrfs: put the state folder on one`);
   }
-  for (const name of readdirSync(folder)) if (name.startsWith(PROBE)) deleteTree(join(folder, name));
+  for (const name of readdirSync(folder)) if (name.startsWith(PROBE)) deletePlace(join(folder, name));
   const place = mkdtempSync(join(folder, PROBE));
   const [one, two] = [join(place, 'fs'), join(place, 'two')];
   try {
@@ -21,6 +21,6 @@ export function probeBtrfs(folder: string): void {
     snapshotSubvolume(one, two);
     writeFileSync(join(two, 'file'), 'changed');
   } finally {
-    deleteTree(place);
+    deletePlace(place);
   }
 }

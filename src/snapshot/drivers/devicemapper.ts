@@ -1,0 +1,89 @@
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { mount } from '../../linux/index.ts';
+import { EngineError, isErrno, writeFileAtomicSync } from '../../std/index.ts';
+import { snapshotterOf } from '../compose.ts';
+import { openFolder } from '../folder.ts';
+import type { Snapshotter } from '../snapshotter.ts';
+import { type ThinVolume, unmountVolume } from '../volume.ts';
+import { runProgram } from './run-program.ts';
+import { activateThin, deactivateThin, makeThin } from './thin-device.ts';
+import { type Volumes, volumeDriver } from './volume-driver.ts';
+
+/** Numbers of devices that are taken, one empty file each. */
+const CLAIMS = '.devices';
+/** ext4 fills tables of inodes behind a mount's back, which would take blocks in every clone; blocks of deleted files go back to the pool. */
+const OPTIONS = 'noinit_itable,discard';
+
+/** Every snapshot a thin device with an ext4, begun as a snapshot of its parent's. */
+export function devicemapperDriver(root: string): Snapshotter {
+  const folder = openFolder(root, 'devicemapper');
+  return snapshotterOf(folder, volumeDriver(folder, thinVolumes(folder.path)));
+}
+
+function thinVolumes(path: string): Volumes<ThinVolume> {
+  return {
+    driver: 'devicemapper',
+    invent(mounts) {
+      const pool = poolOf(path);
+      if (!existsSync(memoryOf(path))) writeFileAtomicSync(memoryOf(path), `${pool}\n`);
+      const { id, claim } = claimNumber(join(path, CLAIMS));
+      return { kind: 'thin', pool, id, claim, mountpoint: join(mounts, `${id}`) };
+    },
+    make(volume, parent) {
+      makeThin(volume, parent);
+      if (!parent) format(activateThin(volume));
+    },
+    mount(volume) {
+      mount(activateThin(volume), volume.mountpoint, 'ext4', 0, OPTIONS);
+      rmSync(join(volume.mountpoint, 'lost+found'), { recursive: true, force: true }); // mkfs made it
+    },
+    seal(volume) {
+      unmountVolume(volume);
+      deactivateThin(volume);
+    },
+  };
+}
+
+/** The thin pool of a state folder: the one that it was begun with, else the one that `STRATA_THIN_POOL` names. */
+export function poolOf(path: string): string {
+  const asked = process.env['STRATA_THIN_POOL'] || undefined;
+  let begun: string | undefined;
+  try {
+    begun = readFileSync(memoryOf(path), 'utf8').trim();
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+  if (begun !== undefined && asked !== undefined && asked !== begun) {
+    throw new EngineError('Conflict', `this state folder's snapshots are in the thin pool ${begun}, not in ${asked}`);
+  }
+  const pool = begun ?? asked;
+  if (pool === undefined) {
+    throw new EngineError('NotImplemented', 'no thin pool is named: STRATA_THIN_POOL=NAME, one as dmsetup ls shows it');
+  }
+  return pool;
+}
+
+function memoryOf(path: string): string {
+  return join(path, '.pool');
+}
+
+/** The lowest number that nobody has; a file made exclusively is the claim. */
+function claimNumber(folder: string): { id: number; claim: string } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const taken = new Set(readdirSync(folder));
+  for (let id = 1; ; id++) {
+    if (taken.has(`${id}`)) continue;
+    const claim = join(folder, `${id}`);
+    try {
+      closeSync(openSync(claim, 'wx', 0o600));
+      return { id, claim };
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+  }
+}
+
+function format(device: string): void {
+  runProgram('mkfs.ext4', ['-q', '-F', '-m', '0', '-E', 'nodiscard,root_owner=0:0', device], { from: 'e2fsprogs' });
+}
