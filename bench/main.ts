@@ -1,8 +1,6 @@
 /**
  * Measures strata beside whatever real peers are installed, in interleaved rounds.
- * usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]…
- * `merge` alone measures a function in this process.
- * A subject `strata-DRIVER` is strata on that storage driver; those are measured only where they are named.
+ * usage: npm run bench -- --help
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,14 +28,29 @@ interface Row {
   readonly cpu_s: number;
 }
 
+const USAGE = `usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]… [--drivers NAME,…]
+
+  NAME              ${BENCHES.map(({ name }) => name).join(', ')};
+                    all of them by default; merge alone measures a function in this process
+  --rounds N        rounds, interleaved among the subjects (default 5)
+  --json FILE       write the rows there too
+  --subject NAME    measure only strata, strata-DRIVER, dockerd, containerd or podman; may be repeated
+  --drivers NAME,…  measure strata on these storage drivers too, as strata-overlay, strata-vfs, …`;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    help: { type: 'boolean', short: 'h' },
+    drivers: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
     subject: { type: 'string', multiple: true },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const rounds = Math.max(1, Number(values.rounds));
 if (positionals.length === 1 && positionals[0] === 'merge') {
   benchMerge(rounds);
@@ -49,10 +62,12 @@ const provided = new Map<InputName, Promise<string>>();
 
 stopOnSignals();
 await using lab = await openLab();
-const drivers = (values.subject ?? []).flatMap((name) => /^strata-(.+)$/.exec(name)?.[1] ?? []);
-const subjects = [strata(), ...drivers.map(strata), dockerd(lab.registry), containerd(), podman()]
+const asked = values.drivers.split(',').filter((name) => name !== '');
+const drivers = new Set([...asked, ...(values.subject ?? []).flatMap((name) => /^strata-(.+)$/.exec(name)?.[1] ?? [])]);
+const wanted = values.subject && new Set([...values.subject, ...asked.map((name) => `strata-${name}`)]);
+const subjects = [strata(), ...[...drivers].map(strata), dockerd(lab.registry), containerd(), podman()]
   .filter((subject): subject is Subject => subject !== undefined)
-  .filter(({ name }) => !values.subject || values.subject.includes(name));
+  .filter(({ name }) => !wanted || wanted.has(name));
 await using stack = new AsyncDisposableStack();
 for (const subject of subjects) {
   const folder = join(lab.folder, subject.name);
@@ -97,7 +112,7 @@ async function measureBench(bench: Bench, lab: Lab): Promise<void> {
     rows.push(row);
     const ratio = subject.name === 'strata' ? '' : `  strata takes ${(own / row.median).toFixed(2)} of it`;
     console.log(
-      `  ${subject.name.padEnd(12)} ${row.median.toFixed(3).padStart(8)} s  (${row.min.toFixed(3)} to ${row.max.toFixed(3)})  cpu ${row.cpu_s.toFixed(2).padStart(6)} s  peak ${row.peak_rss_mib.toFixed(0).padStart(5)} MiB${ratio}`,
+      `  ${subject.name.padEnd(16)} ${row.median.toFixed(3).padStart(8)} s  (${row.min.toFixed(3)} to ${row.max.toFixed(3)})  cpu ${row.cpu_s.toFixed(2).padStart(6)} s  peak ${row.peak_rss_mib.toFixed(0).padStart(5)} MiB${ratio}`,
     );
   }
 }
