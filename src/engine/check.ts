@@ -20,7 +20,7 @@ export function check(
         snapshots: snapshotCheck(engine),
         async pull({ source }) {
           await using job = pull(engine, source, { signal: context.signal, unpack: false, named: false });
-          await job.result;
+          return (await job.result).image.target;
         },
       }),
     signal ? { signal } : {},

@@ -1,4 +1,4 @@
-import type { Digest } from '../oci/index.ts';
+import type { Descriptor, Digest } from '../oci/index.ts';
 import type { ImageRecord } from './index-file.ts';
 
 /** What `snapshot` knows about its own. */
@@ -14,8 +14,8 @@ export interface FsckOptions {
   /** Restores what can be restored and removes what can't. */
   repair?: boolean;
   snapshots?: SnapshotCheck;
-  /** Pulls the image again from its `source`; NotFound where that has it no longer. */
-  pull?: (record: ImageRecord & { readonly source: string }) => Promise<void>;
+  /** Pulls the image again from its `source`, and gives what that means now; NotFound where it has it no longer. */
+  pull?: (record: ImageRecord & { readonly source: string }) => Promise<Descriptor>;
   signal?: AbortSignal;
   report?: (event: {
     readonly kind: 'checked';

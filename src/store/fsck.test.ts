@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listBlobs, putDocument, storeImage, temporaryStore } from '../../test/fixtures/stored-image.ts';
-import { type Digest, digestOf, MediaType } from '../oci/index.ts';
+import { type Descriptor, type Digest, digestOf, MediaType } from '../oci/index.ts';
 import { EngineError } from '../std/index.ts';
 import { fsck, type Store } from './index.ts';
 
@@ -38,6 +38,7 @@ test('a damaged layer is told with the images it hits, and pulled again', async 
     pull: async ({ source }) => {
       pulled.push(source);
       await store.content.put(good);
+      return image.descriptor;
     },
   });
   assert.deepEqual(pulled, ['there/a']);
@@ -62,11 +63,28 @@ test('an image made here that lost a layer is removed, and that is said', async 
   assert.deepEqual(await fsck(store), []);
 });
 
+test('an image made here and pushed comes back as the push made it, under all its names', async (t) => {
+  const store = await temporaryStore(t);
+  const layers = [Buffer.from('made here')];
+  const pushed = await storeImage(store, { name: 'pushed', layers, gzip: true });
+  const image = await storeImage(store, { name: 'mine', layers, source: `there/mine@${pushed.descriptor.digest}` });
+  await store.images.set('mine-too', image.descriptor);
+  await store.images.delete('pushed');
+  await rm(store.content.path(image.layers[0]?.digest as Digest));
+  const [finding] = await fsck(store, { repair: true, pull: async () => pushed.descriptor });
+  assert.match(finding?.repair ?? '', /pulled again from there\/mine@sha256.*, where it is compressed/);
+  assert.deepEqual(
+    (await store.images.list()).map(({ name, descriptor }) => [name, descriptor.digest]),
+    ['mine', 'mine-too'].map((name) => [name, pushed.descriptor.digest]),
+  );
+  assert.deepEqual(await fsck(store), []);
+});
+
 test('an image whose registry can not be asked now is kept', async (t) => {
   const store = await temporaryStore(t);
   const image = await storeImage(store, { name: 'a', source: 'there/a' });
   await rm(store.content.path(image.config.digest));
-  const pull = async (): Promise<void> => {
+  const pull = async (): Promise<never> => {
     throw new EngineError('Unavailable', 'no route to host');
   };
   const [finding] = await fsck(store, { repair: true, pull });
@@ -79,9 +97,9 @@ test('an image that its registry has no longer, or has another of, is removed', 
   for (const outcome of ['gone', 'moved']) {
     const image = await storeImage(store, { name: 'a', source: 'there/a' });
     await rm(store.content.path(image.config.digest));
-    const pull = async (): Promise<void> => {
+    const pull = async (): Promise<Descriptor> => {
       if (outcome === 'gone') throw new EngineError('NotFound', 'no such tag');
-      await storeImage(store, { name: 'a', source: 'there/a' });
+      return (await storeImage(store, { name: 'a', source: 'there/a' })).descriptor;
     };
     const [finding] = await fsck(store, { repair: true, pull });
     assert.match(finding?.repair ?? '', /was removed: there\/a has/);

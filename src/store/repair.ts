@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, createDigester, type Digest } from '../oci/index.ts';
+import { algorithmOf, createDigester, type Descriptor, type Digest } from '../oci/index.ts';
 import { errorMessage, hasCode, isErrno, randomHex } from '../std/index.ts';
 import { type Damage, nameOf } from './finding.ts';
 import type { FsckOptions } from './fsck-options.ts';
@@ -60,15 +60,33 @@ async function restore(store: Store, record: ImageRecord, damage: Damage, option
   if (!origin?.source) return remove(store, record, 'it was made here, and nothing can restore it');
   const { source } = origin;
   if (!options.pull) return `not repaired: pull ${source} again`;
+  await using _lease = await store.lease(); // over what is pulled until a record names it
+  let pulled: Descriptor;
   try {
-    await options.pull({ ...origin, source });
+    pulled = await options.pull({ ...origin, source });
   } catch (error) {
     options.signal?.throwIfAborted();
     if (hasCode(error, 'NotFound')) return remove(store, record, `${source} has it no longer`);
     return `not repaired: pulling ${source} failed: ${errorMessage(error)}`;
   }
   if (await isWhole(store, digest)) return `pulled again from ${source}`;
+  if (await takeTwin(store, { digest, source, pulled })) return `pulled again from ${source}, where it is compressed`;
   return remove(store, record, `${source} has another image now, which was pulled`);
+}
+
+/**
+ * Lets the names of an image that was made here mean what a push made of it, with its layers compressed; false where `pulled` is
+ * something else. The source of such an image names it by digest.
+ */
+async function takeTwin(
+  store: Store,
+  { digest, source, pulled }: { readonly digest: Digest; readonly source: string; readonly pulled: Descriptor },
+): Promise<boolean> {
+  if (pulled.digest === digest || !source.endsWith(`@${pulled.digest}`)) return false;
+  await store.images.update((records) =>
+    records.map((record) => (record.descriptor.digest === digest ? { ...record, descriptor: pulled } : record)),
+  );
+  return isWhole(store, pulled.digest);
 }
 
 async function remove(store: Store, record: ImageRecord, reason: string): Promise<string> {
