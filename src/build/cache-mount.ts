@@ -21,7 +21,18 @@ export async function openCacheMount(
   { id, initial, signal }: { id: string; initial?: () => Promise<Tree>; signal: AbortSignal },
 ): Promise<CacheFolder> {
   const base = join(root, 'build', 'mounts');
-  const name = hexOf(digestOf(JSON.stringify([id, mount.from ?? null, mount.source ?? null])));
+  const name = hexOf(
+    digestOf(
+      JSON.stringify([
+        id,
+        mount.from ?? null,
+        mount.source ?? null,
+        mount.mode ?? null,
+        mount.uid ?? null,
+        mount.gid ?? null,
+      ]),
+    ),
+  );
   mkdirSync(base, { recursive: true, mode: 0o700 });
   const { folder, lock } = await claim(join(base, name), mount.sharing, signal);
   try {

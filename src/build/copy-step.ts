@@ -42,20 +42,20 @@ export async function copyStep(
 ): Promise<Step> {
   const { scope, config } = state;
   const text = (word: string): string => scope.expand(word).text;
-  const plain = (word: string): string => (instruction.json ? word : word);
-  const destination = absolute(config.WorkingDir || '/', text(plain(instruction.destination)));
-  const chown = instruction.chown === undefined ? undefined : text(instruction.chown);
-  const mode = instruction.chmod === undefined ? undefined : modeOf(text(instruction.chmod));
+  const destination = absolute(config.WorkingDir || '/', text(instruction.destination));
+  // A flag whose variable is empty counts as not given.
+  const chown = text(instruction.chown ?? '') || undefined;
+  const chmod = text(instruction.chmod ?? '') || undefined;
+  const mode = chmod === undefined ? undefined : modeOf(chmod);
   const exclude = instruction.exclude.length > 0 ? ignoreRules(instruction.exclude.map(text)) : undefined;
   const paths = instruction.sources.map((source) =>
     'path' in source ? text(source.path) : `<<${source.heredoc.name}`,
   );
-  if (instruction.sources.length > 1 && !/\/\.?$/.test(destination))
-    throw new EngineError(
-      'InvalidArgument',
-      `several sources need a directory as their destination: ${instruction.destination}/`,
-    );
   const found = await findSources(session, state, instruction, { ...input, paths, exclude });
+  if (found.length > 1 && !/\/\.?$/.test(destination)) {
+    const problem = `several sources need a directory as their destination: ${instruction.destination}/`;
+    throw new EngineError('InvalidArgument', problem);
+  }
   const { epoch } = session.options;
   const lines = await selectionLines(found.map(({ selected }) => selected));
   const parents = instruction.kind === 'COPY' && instruction.parents;
@@ -73,7 +73,7 @@ export async function copyStep(
       files: digestLines(lines),
       ...(epoch && { epoch: String(epoch.getTime()) }),
     },
-    createdBy: createdBy(instruction, { chown, paths, destination: text(instruction.destination) }),
+    createdBy: createdBy(instruction, { chown, chmod, paths, destination: text(instruction.destination) }),
     async make() {
       const below = await unionTree(session.layers, state.stack);
       const now = BigInt((epoch ?? new Date()).getTime()) * 1_000_000n;
@@ -82,6 +82,7 @@ export async function copyStep(
         destination,
         now,
         parents,
+        implied: instruction.link && chown === undefined,
         ...(owner && { owner }),
         ...(mode !== undefined && { mode }),
       });
@@ -159,8 +160,13 @@ function isNamed(chown: string | undefined): boolean {
 }
 
 function createdBy(
-  { kind, chmod, link }: CopyInstruction | AddInstruction,
-  { chown, paths, destination }: { chown: string | undefined; paths: readonly string[]; destination: string },
+  { kind, link }: CopyInstruction | AddInstruction,
+  {
+    chown,
+    chmod,
+    paths,
+    destination,
+  }: { chown: string | undefined; chmod: string | undefined; paths: readonly string[]; destination: string },
 ): string {
   const flags = [
     ...(chown === undefined ? [] : [`--chown=${chown}`]),

@@ -16,6 +16,8 @@ export interface PlaceOptions {
   readonly owner?: { readonly uid: number; readonly gid: number };
   readonly mode?: number;
   readonly parents?: boolean;
+  /** Directories on the way are no part of the layer: what is below it has them, or whoever unpacks it makes them. */
+  readonly implied?: boolean;
   /** Of directories that are made on the way. */
   readonly now: bigint;
 }
@@ -88,7 +90,9 @@ export class Placing {
     if (node) throw new EngineError('InvalidArgument', `/${target} is a file below, and a directory is put there`);
     const parent = parentOf(target);
     if (parent !== '' || target !== '') this.directory(parent);
-    this.#record({ path: target, node: { ...this.#made(), mtime: this.#options.now } });
+    const made = { ...this.#made(), mtime: this.#options.now };
+    if (this.#options.implied) this.#added.set(target, made);
+    else this.#record({ path: target, node: made });
     return target;
   }
 

@@ -1,3 +1,4 @@
+import { EngineError } from '../std/index.ts';
 import { type ExpandOptions, type Expansion, expand } from './expand.ts';
 import type { ArgInstruction } from './instruction.ts';
 
@@ -104,7 +105,9 @@ export class Scope {
   } {
     const values: [string, string | undefined][] = [];
     const unset = new Set<string>();
-    for (const { name, value } of args) {
+    for (const { name: written, value } of args) {
+      const name = this.expand(written).text;
+      if (name === '') throw new EngineError('InvalidArgument', `the ARG ${written} has no name`);
       const fallback = value === undefined ? undefined : this.expand(value);
       for (const missing of fallback?.unset ?? []) unset.add(missing);
       const resolved = this.#buildArgs.get(name) ?? fallback?.text ?? this.#globals.get(name);

@@ -1,3 +1,4 @@
+import { cachedLayers } from '../build/index.ts';
 import type { Digest } from '../oci/index.ts';
 import { listContainers } from '../runtime/index.ts';
 import type { CollectOptions } from '../store/index.ts';
@@ -10,13 +11,19 @@ export async function collectOptions(
 ): Promise<CollectOptions> {
   const snapshots = await engine.snapshots();
   return {
-    roots: () => containerRoots(engine.root),
+    roots: () => rootsOf(engine.root),
     snapshots: {
       list: () => snapshots.walk(),
       remove: (name) => snapshots.remove(name),
       ...(measure && { usage: (name: string) => snapshots.usage(name) }),
     },
   };
+}
+
+/** What containers stand on, and what the next build takes from the cache. */
+async function* rootsOf(root: string): AsyncGenerator<Digest> {
+  yield* containerRoots(root);
+  yield* cachedLayers(root);
 }
 
 async function* containerRoots(root: string): AsyncGenerator<Digest> {
