@@ -27,7 +27,7 @@ export const images: Command = command({
   async run({ args, flags, print, engine }) {
     const opened = await engine();
     const filters = args[0] === undefined ? flags.filter : [...flags.filter, `reference=${args[0]}`];
-    const rows = filterImages(await listImages(opened), filters);
+    const rows = withoutPinned(filterImages(await listImages(opened), filters));
     const text = formatRows(rows, columnsOf(flags.noTrunc), {
       table: ['Repository', 'Tag', ...(flags.digests ? ['Digest'] : []), 'ID', 'CreatedSince', 'Size'],
       format: flags.format,
@@ -36,6 +36,13 @@ export const images: Command = command({
     if (text !== '') print(text);
   },
 });
+
+/** As docker lists them: what was pulled by digest has a row of its own only where its repository has no tag for the same image. */
+function withoutPinned(rows: readonly ListedImage[]): ListedImage[] {
+  const nameIn = ({ repository, image }: ListedImage): string => `${repository} ${image.id}`;
+  const tagged = new Set(rows.flatMap((row) => (row.tag === undefined ? [] : [nameIn(row)])));
+  return rows.filter((row) => row.tag !== undefined || row.repository === undefined || !tagged.has(nameIn(row)));
+}
 
 function columnsOf(noTrunc: boolean): Columns<ListedImage> {
   return {
