@@ -8,8 +8,12 @@ import { generateName } from './generated-name.ts';
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const LONGEST = 200;
 
+export function isName(name: string): boolean {
+  return NAME.test(name) && name.length <= LONGEST;
+}
+
 export function requireName(name: string, what: 'container' | 'volume'): string {
-  if (NAME.test(name) && name.length <= LONGEST) return name;
+  if (isName(name)) return name;
   throw new EngineError(
     'InvalidArgument',
     `invalid ${what} name ${JSON.stringify(name)}: letters, digits, _, . and - are allowed, a letter or digit first, at most ${LONGEST}`,

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, randomHex, syncFolder, writeFileAtomic } from '../std/index.ts';
 import type { Container, ContainerRecord, ProcessIdentity } from './container.ts';
@@ -8,7 +8,7 @@ import { CREATED, containerFrom } from './container-state.ts';
 import { containerFolder, containersFolder, rootfsOf } from './folders.ts';
 import { mergeOptions } from './merge-options.ts';
 import { hostsFile, resolvConf } from './network-files.ts';
-import type { CreateOptions } from './options.ts';
+import type { CreateOptions, MountOption } from './options.ts';
 import { identify } from './process-identity.ts';
 
 /** 64 hexadecimal digits, as docker's. */
@@ -24,6 +24,7 @@ export async function createContainer(root: string, options: CreateOptions): Pro
   const id = options.id ?? newContainerID();
   if (!/^[0-9a-f]{64}$/.test(id)) throw new EngineError('InvalidArgument', `invalid container id ${id}`);
   const merged = mergeOptions(id, options);
+  requireSources(merged.mounts);
   const folder = containerFolder(root, id);
   const aside = join(containersFolder(root), `.new-${id}`);
   mkdirSync(rootfsOf(aside), { recursive: true, mode: 0o700 });
@@ -41,6 +42,13 @@ export async function createContainer(root: string, options: CreateOptions): Pro
     if (name !== undefined) releaseName(root, id, name);
     throw error;
   }
+}
+
+/** Docker looks for what `--mount` binds when the container is made; what `-v` misses is made when it starts. */
+function requireSources(mounts: readonly MountOption[]): void {
+  for (const mount of mounts)
+    if (mount.type === 'bind' && !mount.createSource && !existsSync(mount.source))
+      throw new EngineError('InvalidArgument', `no such file or directory on this machine to mount: ${mount.source}`);
 }
 
 async function writeFiles(folder: string, record: ContainerRecord, watcher?: ProcessIdentity): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, isErrno, randomHex } from '../std/index.ts';
 import type { ContainerRecord } from './container.ts';
-import { requireName } from './container-names.ts';
+import { isName, requireName } from './container-names.ts';
 import { appendEvent } from './events.ts';
 import { listContainers } from './find-container.ts';
 import { readRecord, replaceRecord } from './record-file.ts';
@@ -57,7 +57,8 @@ export function createVolume(
 }
 
 export function getVolume(root: string, name: string): Volume | undefined {
-  const folder = join(root, 'volumes', requireName(name, 'volume'));
+  if (!isName(name)) return undefined;
+  const folder = join(root, 'volumes', name);
   const record = readRecord<VolumeRecord>(join(folder, 'volume.json'));
   return record && { ...record, mountpoint: join(folder, '_data') };
 }

@@ -31,6 +31,13 @@ describe('a start that fails', { skip: needs('busybox', 'crun', 'conmon'), timeo
     await leavesNothing(125, 'run', '-d', '--rm', '--mount', 'type=bind,src=/no/such/folder,dst=/v', 'base:1', 'true');
   });
 
+  test('makes no container where what is to be mounted is not there', async () => {
+    const missing = ['--mount', 'type=bind,src=/no/such/folder,dst=/v', 'base:1', 'true'];
+    await leavesNothing(125, 'run', ...missing);
+    await leavesNothing(125, 'run', '-d', ...missing);
+    await leavesNothing(125, 'create', ...missing);
+  });
+
   test('makes no container where the file for its ID is taken, and no file where the container can’t be made', async () => {
     const file = join(strata.folder, 'cid');
     await leavesNothing(125, 'run', '--cidfile', file, '--name', 'a/b', 'base:1', 'true');
