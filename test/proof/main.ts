@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Proof } from './proof.ts';
 
 const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
+  bare: async () => (await import('./bare.ts')).bare,
   crash: async () => (await import('./crash.ts')).crash,
   'dockerfile-fuzz': async () => (await import('./dockerfile-fuzz.ts')).dockerfileFuzz,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
