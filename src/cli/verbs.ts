@@ -17,6 +17,7 @@ const topics: readonly Topic[] = [
   { name: 'builder', group: 'Images', summary: 'Manage what builds keep' },
   { name: 'manifest', group: 'Distribution', summary: 'Manage image indexes and their manifests' },
   { name: 'registry', group: 'Registry', summary: 'Serve and manage a registry' },
+  { name: 'union', group: 'Look inside', summary: 'Unite directories' },
   { name: 'internal', group: 'System', summary: 'For this program itself' },
   { name: 'system', group: 'System', summary: 'Manage the state as a whole' },
 ];

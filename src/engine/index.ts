@@ -45,4 +45,5 @@ export { search } from './search.ts';
 export { containerExit, start } from './start.ts';
 export { tag } from './tag.ts';
 export { listTags } from './tags.ts';
+export { separateDirectories, type UnionDriver, type UniteOptions, uniteDirectories } from './union-mount.ts';
 export { createVolume, inspectVolume, type ListedVolume, listVolumes, pruneVolumes, removeVolume } from './volumes.ts';

@@ -1,6 +1,7 @@
 export { checkSnapshots, type SnapshotFinding } from './check.ts';
 export { mountUnion, type ServedUnion, serveMount } from './fuse-server.ts';
 export { measureTree } from './measure-tree.ts';
+export { listMounts } from './mount-table.ts';
 export { openSnapshotter } from './open.ts';
 export { type ProbeResult, probeDrivers } from './probe.ts';
 export { repairSnapshots } from './repair.ts';
@@ -14,3 +15,4 @@ export type {
   SnapshotUsage,
 } from './snapshotter.ts';
 export { emptyTrash } from './trash.ts';
+export { inUserNamespace } from './user-namespace.ts';

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { getXattr, setXattr } from '../linux/index.ts';
 
 /**
@@ -48,7 +49,12 @@ export class Marks {
   }
 }
 
-/** Of the process: only the privileged may read and write `trusted.`. */
+/** Of the process: only root, and not that of a user namespace, may read and write `trusted.`; xattr(7). */
 export function usualMarks(): MarkNamespace {
-  return process.geteuid?.() === 0 ? 'trusted' : 'user';
+  if (process.geteuid?.() !== 0) return 'user';
+  try {
+    return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1')) ? 'trusted' : 'user';
+  } catch {
+    return 'trusted'; // no user namespaces here
+  }
 }

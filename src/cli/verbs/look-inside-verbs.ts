@@ -88,4 +88,16 @@ export const lookInsideVerbs: readonly Verb[] = [
     summary: 'Show all that is known of containers',
     load: async () => (await import('../commands/container-inspect.ts')).containerInspect,
   },
+  {
+    names: ['union mount'],
+    group,
+    summary: 'Show several directories as one tree',
+    load: async () => (await import('../commands/union-mount.ts')).unionMount,
+  },
+  {
+    names: ['union umount', 'union unmount'],
+    group,
+    summary: 'End a union of directories',
+    load: async () => (await import('../commands/union-umount.ts')).unionUmount,
+  },
 ];
