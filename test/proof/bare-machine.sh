@@ -30,6 +30,7 @@ esac
 
 MACHINE=$(mktemp -d "${TMPDIR:-/var/tmp}/overstrata-bare-XXXXXX")
 trap 'rm -rf --one-file-system "$MACHINE"' EXIT
+chmod 755 "$MACHINE"
 trap 'exit 130' INT
 trap 'exit 143' TERM
 # A newcomer has some Node with npm, and certificates.
