@@ -55,7 +55,11 @@ export async function removeImage(
   const pinned = digestsOf(going);
   const freed = await freeUnreferenced(store, record.descriptor, await collectOptions(engine, { measure }));
   for (const id of freed.images) imageEvent(engine, 'delete', id);
-  return { untagged: [...new Set([...untagged, ...pinned])], deleted: [...freed.images, ...freed.chains], bytes: freed.bytes };
+  return {
+    untagged: [...new Set([...untagged, ...pinned])],
+    deleted: [...freed.images, ...freed.chains],
+    bytes: freed.bytes,
+  };
 }
 
 async function refuseWhereUsed(engine: Engine, image: Image, text: string, force: boolean): Promise<void> {
