@@ -1,10 +1,7 @@
 import { readlinkSync, type Stats, statSync } from 'node:fs';
 import { EngineError, hasCode, isErrno } from '../std/index.ts';
-import { descriptorPath, resolveInRoot } from './root-walk.ts';
+import { componentsOf, descriptorPath, MOST_LINKS, resolveInRoot } from './root-walk.ts';
 import type { SpecMount } from './spec-types.ts';
-
-/** How many symbolic links the kernel follows in one path: path_resolution(7). */
-const MOST_LINKS = 40;
 
 /** What a path means in a container that is not there yet. */
 export interface MountedPath {
@@ -74,12 +71,4 @@ function mountAt(mounts: readonly SpecMount[], path: string): SpecMount | undefi
     if (covers && mount.destination.length >= (best?.destination.length ?? 0)) best = mount; // the last one lies on top
   }
   return best;
-}
-
-/** The last one first. */
-function componentsOf(path: string): string[] {
-  return path
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .reverse();
 }

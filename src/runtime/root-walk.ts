@@ -13,7 +13,7 @@ import { EngineError, isErrno } from '../std/index.ts';
 
 const O_PATH = 0o10000000;
 /** How many symbolic links the kernel follows in one path: path_resolution(7). */
-const MOST_LINKS = 40;
+export const MOST_LINKS = 40;
 
 /** A name below a root, held open: nothing that happens to its path can change what it is. */
 export interface Resolved extends Disposable {
@@ -214,7 +214,8 @@ function makeDirectory(
   }
 }
 
-function componentsOf(path: string): string[] {
+/** The names in a path, the last one first: what is still to go is a stack. */
+export function componentsOf(path: string): string[] {
   return path
     .split('/')
     .filter((part) => part !== '' && part !== '.')
