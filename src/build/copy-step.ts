@@ -17,7 +17,7 @@ import { memoryTree } from './memory-tree.ts';
 import { resolveOwner } from './owner.ts';
 import { Placing } from './place.ts';
 import { type Selected, select } from './select.ts';
-import { digestLines, selectionLines } from './selection-digest.ts';
+import { selectionLines } from './selection-digest.ts';
 import type { Session } from './session.ts';
 import type { BuildState } from './state.ts';
 import { baseParts, type Step, type TreeFinder } from './step.ts';
@@ -70,10 +70,11 @@ export async function copyStep(
       mode: mode?.toString(8) ?? '',
       parents: String(parents),
       unpack: JSON.stringify(found.map(({ unpack }) => unpack)),
-      files: digestLines(lines),
+      files: session.keepReads(lines),
       ...(epoch && { epoch: String(epoch.getTime()) }),
     },
     createdBy: createdBy(instruction, { chown, chmod, paths, destination: text(instruction.destination) }),
+    reads: lines,
     async make() {
       const below = await unionTree(session.layers, state.stack);
       const now = BigInt((epoch ?? new Date()).getTime()) * 1_000_000n;

@@ -3,6 +3,7 @@ export { type ContextInput, type OpenedContext, openContext } from './context.ts
 export { type DigestIndex, openDigestIndex } from './digest-index.ts';
 export { storeImage } from './finish.ts';
 export { folderTree } from './folder-tree.ts';
+export { type BuildHistory, type BuildRecord, type BuiltStep, newBuildID, openHistory } from './history.ts';
 export { ignoringTree, subtree } from './ignoring-tree.ts';
 export type { BuildEvent, BuildOptions, Entitlement, NamedContext, SecretSource } from './options.ts';
 export { openScratch, type Scratch } from './scratch.ts';

@@ -57,6 +57,8 @@ export type BuildEvent =
       readonly cached: boolean;
       readonly milliseconds: number;
       readonly key?: string;
+      /** Why no earlier result fitted. */
+      readonly why?: string;
       readonly diffID?: Digest;
     }
   | { readonly kind: 'warning'; readonly message: string; readonly line?: number };

@@ -1,7 +1,8 @@
 import type { Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
-import type { BuildCache } from './cache.ts';
+import type { BuildCache, KeyParts } from './cache.ts';
+import type { BuiltStep } from './history.ts';
 import type { Layers } from './layers.ts';
 import type { BuildEvent, BuildOptions } from './options.ts';
 
@@ -15,6 +16,12 @@ export interface Session {
   /** A folder that goes with the build. */
   readonly scratch: string;
   readonly signal: AbortSignal;
+  /** What was made or found, for the history. */
+  readonly steps: BuiltStep[];
+  /** Keeps the names that a step reads, and gives their digest. */
+  keepReads(lines: readonly string[]): string;
+  /** Why a step has no earlier result. */
+  explain(step: { id: string; key: string; parts: KeyParts; reads?: readonly string[] }): string;
   /** Opened by the first RUN. */
   snapshots(): Promise<Snapshotter>;
   report(event: BuildEvent): void;

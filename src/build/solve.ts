@@ -15,6 +15,8 @@ import type { Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import { openCache } from './cache.ts';
+import { explainMiss } from './explain.ts';
+import { type BuildRecord, type BuiltStep, openHistory } from './history.ts';
 import { chainOf, Layers } from './layers.ts';
 import type { BuildEvent, BuildOptions } from './options.ts';
 import { type Session, turns } from './session.ts';
@@ -40,8 +42,26 @@ export interface BuildPlace {
 export async function solve(
   place: BuildPlace,
   options: BuildOptions,
-  { signal, report }: { signal: AbortSignal; report(event: BuildEvent): void },
+  {
+    signal,
+    report,
+    steps,
+    subject,
+  }: {
+    signal: AbortSignal;
+    report(event: BuildEvent): void;
+    /** Takes what was made or found. */
+    steps: BuiltStep[];
+    /** What this build is compared with. */
+    subject: string;
+  },
 ): Promise<BuildState> {
+  const history = openHistory(place.root);
+  let before: { record: BuildRecord | undefined } | undefined;
+  const earlier = (): BuildRecord | undefined => {
+    before ??= { record: history.latest(subject) };
+    return before.record;
+  };
   const failed = new AbortController();
   const session: Session = {
     ...place,
@@ -50,6 +70,9 @@ export async function solve(
     layers: new Layers(place.store, place.scratch),
     signal: AbortSignal.any([signal, failed.signal]),
     report,
+    steps,
+    explain: (step) => explainMiss(history, earlier(), step),
+    keepReads: (lines) => history.keepReads(lines),
     turn: turns(AT_ONCE),
   };
   return new Solver(session, failed).target();

@@ -33,13 +33,16 @@ export async function buildStage(session: Session, start: BuildState, input: Sta
       const done = await runInstruction(session, state, instruction, { ...input, id });
       state = done.state;
       const milliseconds = Math.round(performance.now() - began);
-      const top = done.layered ? state.stack.at(-1)?.diffID : undefined;
+      const { taken } = done;
+      const top = taken?.layered ? state.stack.at(-1)?.diffID : undefined;
+      if (taken) session.steps.push({ id, text, cached: done.cached, milliseconds, ...taken });
       session.report({
         kind: 'done',
         id,
         cached: done.cached,
         milliseconds,
-        ...(done.key !== undefined && { key: done.key }),
+        ...(taken && { key: taken.key }),
+        ...(taken?.why !== undefined && { why: taken.why }),
         ...(top && { diffID: top }),
       });
     } catch (error) {

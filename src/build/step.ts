@@ -21,6 +21,8 @@ export type TreeFinder = (from: string | undefined, instruction: Instruction) =>
 export interface Step {
   readonly parts: KeyParts;
   readonly createdBy: string;
+  /** The names that it reads, for telling what changed; their digest is a part. */
+  readonly reads?: readonly string[];
   make(): Promise<Descriptor | undefined>;
 }
 
@@ -28,8 +30,8 @@ export interface Step {
 export interface Done {
   readonly state: BuildState;
   readonly cached: boolean;
-  readonly layered?: boolean;
-  readonly key?: string;
+  /** Of a step that may make a layer. */
+  readonly taken?: { readonly key: string; readonly parts: KeyParts; readonly why?: string; readonly layered: boolean };
 }
 
 /** What every step's result depends on. */
@@ -46,12 +48,13 @@ export async function takeStep(
   session: Session,
   state: BuildState,
   step: Step,
-  { noCache }: { noCache: boolean },
+  { id, noCache }: { id: string; noCache: boolean },
 ): Promise<Done> {
   const { cache, store, options } = session;
   const key = keyOf(step.parts);
   const known = noCache ? undefined : cache.get(key);
   const found = known && (known.layer === undefined || (await store.content.touch(known.layer.digest)));
+  const why = found ? undefined : noCache ? 'the cache was not to be used' : session.explain({ id, key, ...step });
   const layer = found ? known.layer : await step.make();
   const created = found ? known.created : (options.epoch ?? new Date()).toISOString();
   if (!found) cache.set({ key, created, createdBy: step.createdBy, parts: step.parts, ...(layer && { layer }) });
@@ -60,7 +63,11 @@ export async function takeStep(
     { ...grown, created },
     { createdBy: `${step.createdBy} # buildkit`, created, empty: !layer },
   );
-  return { state: next, cached: found === true, layered: layer !== undefined, key };
+  return {
+    state: next,
+    cached: found === true,
+    taken: { key, parts: step.parts, layered: layer !== undefined, ...(why !== undefined && { why }) },
+  };
 }
 
 export function withHistory(

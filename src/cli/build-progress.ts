@@ -7,12 +7,12 @@ import type { Io } from './io.ts';
 export async function showBuild<Event extends BuildProgress, Result>(
   io: Io,
   job: Job<Event, Result>,
-  how: 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet',
+  { how, why }: { how: 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet'; why: boolean },
 ): Promise<Result> {
   if (how === 'rawjson') {
     for await (const event of job) io.stderr.write(`${JSON.stringify(rawOf(event))}\n`);
   } else if (how !== 'quiet') {
-    const lines = new Lines(io.stderr);
+    const lines = new Lines(io.stderr, why);
     for await (const event of job) lines.show(event);
   }
   return job.result;
@@ -27,12 +27,14 @@ function rawOf(event: BuildProgress): unknown {
 
 class Lines {
   readonly #to: Writable;
+  readonly #why: boolean;
   readonly #numbers = new Map<string, number>();
   /** What a step wrote of its last line. */
   readonly #rests = new Map<string, string>();
 
-  constructor(to: Writable) {
+  constructor(to: Writable, why: boolean) {
     this.#to = to;
+    this.#why = why;
   }
 
   show(event: BuildProgress): void {
@@ -51,6 +53,7 @@ class Lines {
         const rest = this.#rests.get(event.id);
         if (rest) this.#write(event.id, rest);
         this.#rests.delete(event.id);
+        if (this.#why && event.why !== undefined) this.#write(event.id, `MADE because ${event.why}`);
         this.#write(event.id, event.cached ? 'CACHED' : `DONE ${(event.milliseconds / 1000).toFixed(1)}s`);
         return;
       }

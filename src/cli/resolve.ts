@@ -27,8 +27,12 @@ export function resolve(program: Program, words: readonly string[]): Resolved {
       program,
     );
   }
-  const verb = findVerb(program, first);
-  if (verb) return { kind: 'verb', verb, path: first, rest: words.slice(1) };
+  // `build history ls` stands beside `build PATH`.
+  for (const length of [3, 2, 1]) {
+    const path = words.slice(0, length).join(' ');
+    const verb = words.length >= length ? findVerb(program, path) : undefined;
+    if (verb) return { kind: 'verb', verb, path, rest: words.slice(length) };
+  }
   const known = program.verbs.filter(({ hidden }) => !hidden).flatMap(({ names }) => names);
   throw unknownVerb(
     first,

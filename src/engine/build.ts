@@ -1,9 +1,13 @@
+import { resolve } from 'node:path';
 import {
   type BuildEvent,
   type BuildOptions,
+  type BuiltStep,
   folderTree,
   type NamedContext,
+  newBuildID,
   openContext,
+  openHistory,
   openScratch,
   solve,
   storeImage,
@@ -11,7 +15,7 @@ import {
 import { checkDockerfile, type Finding, findingsFail, platformArgs } from '../dockerfile/index.ts';
 import { type Image, readRecord, requireImage } from '../image/index.ts';
 import { formatReference, hostPlatform, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
-import { type ByteStream, EngineError, type Job, startJob } from '../std/index.ts';
+import { type ByteStream, EngineError, errorMessage, type Job, startJob } from '../std/index.ts';
 import type { TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
 import { ensureImage } from './ensure-image.ts';
@@ -54,7 +58,7 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
       signal,
       ...(settings.file !== undefined && { file: settings.file }),
     });
-    const { dockerfile, ignore, tree } = opened;
+    const { dockerfile, tree } = opened;
     const findings = findingsOf(settings, opened);
     for (const { rule, message, line } of findings) report({ kind: 'warning', message: `${rule}: ${message}`, line });
     if (findings.length > 0 && findingsFail(dockerfile))
@@ -62,9 +66,9 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
         'InvalidArgument',
         `the Dockerfile asks to fail where checks find something, and they found ${findings.length}`,
       );
-    void ignore;
     await using lease = await store.lease();
-    const state = await solve(
+    const recording = startRecord(root, location, settings);
+    const solving = solve(
       { root, store, scratch: scratch.path, snapshots: () => engine.snapshots() },
       {
         ...settings,
@@ -77,12 +81,17 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
           return image;
         },
       },
-      { signal, report },
+      { signal, report, ...recording },
     );
+    const state = await solving.catch((error: unknown) => {
+      recording.end({ error: errorMessage(error) });
+      throw error;
+    });
     const image = await storeImage(store, state, {
       ...(settings.labels && { labels: settings.labels }),
       ...(settings.epoch && { epoch: settings.epoch }),
     });
+    recording.end({ image: image.id });
     if (tags.length === 0) await store.images.set(undefined, image.target);
     for (const name of tags) {
       await store.images.set(name, image.target);
@@ -90,6 +99,35 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
     }
     return { image, findings };
   }, settings);
+}
+
+/** Remembers a build, so that the next one can be told from it. */
+function startRecord(
+  root: string,
+  location: string,
+  { file, target, platform, tags = [] }: BuildSettings,
+): { steps: BuiltStep[]; subject: string; end(outcome: { image?: string; error?: string }): void } {
+  const started = new Date();
+  const place = location === '-' || /^[a-z]+:\/\//i.test(location) ? location : resolve(location);
+  const subject = JSON.stringify([place, file ?? null, target ?? null, platform ?? null]);
+  const steps: BuiltStep[] = [];
+  return {
+    steps,
+    subject,
+    end(outcome) {
+      const milliseconds = Date.now() - started.getTime();
+      const id = newBuildID(started);
+      openHistory(root).add({
+        id,
+        started: started.toISOString(),
+        milliseconds,
+        subject,
+        names: tags,
+        steps,
+        ...outcome,
+      });
+    },
+  };
 }
 
 /** What the checks find in a Dockerfile, without building it. */

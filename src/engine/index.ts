@@ -1,5 +1,13 @@
 export { attach } from './attach.ts';
 export { type BuildProgress, type BuildSettings, type Built, build, checkBuild } from './build.ts';
+export {
+  type BuildCacheItem,
+  buildCacheUsage,
+  buildHistory,
+  findBuild,
+  type PruneBuildCacheOptions,
+  pruneBuildCache,
+} from './build-cache.ts';
 export { type CheckEvent, check } from './check.ts';
 export { type CommitContainerOptions, commit } from './commit.ts';
 export { type CopyImageOptions, copy } from './copy.ts';

@@ -72,6 +72,7 @@ export const build: Command = command({
     ssh: { kind: 'list', metavar: 'default|ID=SOCKET', description: 'An agent for RUN --mount=type=ssh' },
     tag: { kind: 'list', short: 't', metavar: 'NAME[:TAG]', complete: 'image', description: 'Name of the image' },
     target: { kind: 'string', metavar: 'STAGE', description: 'Build this stage, not the last one' },
+    why: { kind: 'boolean', description: 'Say of each step that is made why no earlier result fitted' },
     timestamp: {
       kind: 'number',
       metavar: 'SECONDS',
@@ -116,11 +117,10 @@ export const build: Command = command({
     }
     await using job = buildImage(await engine(), location, settings);
     const quiet = flags.quiet || flags.progress === 'quiet';
-    const { image } = await showBuild<BuildProgress, Awaited<typeof job.result>>(
-      io,
-      job,
-      quiet ? 'quiet' : flags.progress,
-    );
+    const { image } = await showBuild<BuildProgress, Awaited<typeof job.result>>(io, job, {
+      how: quiet ? 'quiet' : flags.progress,
+      why: flags.why,
+    });
     const { id, manifestDescriptor } = image;
     if (flags.iidfile !== undefined) await writeFile(flags.iidfile, id);
     if (flags.metadataFile !== undefined) {

@@ -11,6 +11,30 @@ export const imageVerbs: readonly Verb[] = [
     load: async () => (await import('../commands/build.ts')).build,
   },
   {
+    names: ['builder prune'],
+    group,
+    summary: 'Remove what builds keep',
+    load: async () => (await import('../commands/builder.ts')).builderPrune,
+  },
+  {
+    names: ['builder du'],
+    group,
+    summary: 'Show what builds keep, and its size',
+    load: async () => (await import('../commands/builder.ts')).builderDu,
+  },
+  {
+    names: ['build history ls', 'builder history ls'],
+    group,
+    summary: 'List the builds that are remembered',
+    load: async () => (await import('../commands/builder.ts')).buildHistoryList,
+  },
+  {
+    names: ['build history why', 'builder history why'],
+    group,
+    summary: 'Say why the steps of a build were made anew',
+    load: async () => (await import('../commands/builder.ts')).buildHistoryWhy,
+  },
+  {
     names: ['images', 'image list'],
     group,
     summary: 'List images',
