@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { ACCESS_ACL, DEFAULT_ACL } from './acl.ts';
 import type { FuseChanges } from './file-system.ts';
 import type { Node } from './node.ts';
@@ -55,10 +56,14 @@ function time(request: FuseRequest, secondsAt: number, restAt: number): bigint {
 export const getxattr: Handler = (session, request, reply) => {
   const node = nodeOf(session, request);
   const { text: name } = request.text(8);
-  if (name === CAPABILITY && node.inode.type !== 'file') throw new Refusal('ENODATA');
-  const value = session.fileSystem.getxattr(node.inode, name);
-  if (!value) throw new Refusal('ENODATA');
-  answerBytes(reply, request.u32(0), value);
+  // The kernel asks for this one at every first write and at every start of a program.
+  const capability = name === CAPABILITY;
+  const value = capability && !node.capable ? undefined : session.fileSystem.getxattr(node.inode, name);
+  if (value) answerBytes(reply, request.u32(0), value);
+  else {
+    if (capability) node.capable = false;
+    reply.fail(constants.errno.ENODATA);
+  }
 };
 
 export const listxattr: Handler = (session, request, reply) => {

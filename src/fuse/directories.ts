@@ -29,9 +29,10 @@ function list(session: Session, request: FuseRequest, reply: FuseReply, { plus }
     reply.directoryEntry(name, { ino: next === 1 ? directory.ino : UNKNOWN_INO, type: 'directory', next });
   }
   const listing = listingOf(session, directory, { renew: position === 0 });
+  const all = plus && (position > 0 ? session.demand.isWanted : session.demand.list());
   for (let index = listing.after(position); ; index++) {
     const listed = listing.at(index);
-    if (!listed || !answerListed(session, reply, { directory, listed, plus })) return;
+    if (!listed || !answerListed(session, reply, { directory, listed, plus, all })) return;
   }
 }
 
@@ -47,12 +48,14 @@ function listingOf(session: Session, directory: Node, { renew }: { renew: boolea
 function answerListed(
   session: Session,
   reply: FuseReply,
-  { directory, listed, plus }: { directory: Node; listed: Listed; plus: boolean },
+  { directory, listed, plus, all }: { directory: Node; listed: Listed; plus: boolean; all: boolean },
 ): boolean {
   const { entry, cookie: next } = listed;
   const name = nameBytes(entry.name);
   if (!reply.hasRoom(name.length, { plus })) return false;
-  const ino = plus ? answerPlus(session, reply, directory, entry) : entry.ino;
+  let { ino } = entry;
+  if (plus && (all || entry.type === 'directory')) ino = answerPlus(session, reply, directory, entry);
+  else if (plus) reply.noEntry(); // a name and its type, which is all that most walks ask for
   reply.directoryEntry(name, { ino: ino ?? UNKNOWN_INO, type: entry.type, next });
   return true;
 }

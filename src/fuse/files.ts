@@ -11,8 +11,8 @@ export const open: Handler = (session, request, reply) => {
   const before = node.epoch;
   if (request.nodeEpoch !== before) throw new Refusal('ESTALE'); // its name leads elsewhere by now
   try {
-    const { number, flags, backing } = session.files.open(node, request.u32(0));
-    if (node.writers > 0) notifyChanged(session.fuse, node);
+    const { number, flags, backing, writes } = session.files.open(node, request.u32(0));
+    if (writes) notifyChanged(session.fuse, node); // a copy-up may have changed its number and its links
     reply.open(number, flags, backing);
   } catch (error) {
     if (node.epoch !== before) notifyChanged(session.fuse, node, before);
@@ -51,7 +51,8 @@ export const write: Handler = (session, request, reply) => {
 };
 
 export const fsync: Handler = (session, request) => {
-  const { handle } = session.files.get(request.u64(0));
+  const { node, handle, backing } = session.files.get(request.u64(0));
+  if (backing) notifyChanged(session.fuse, node); // what was written through a mapping must show now: msync(2)
   session.fileSystem.fsync(handle, { dataOnly: (request.u32(8) & FSYNC_FDATASYNC) !== 0 });
 };
 

@@ -12,8 +12,11 @@ const RENAME_EXCHANGE = 2;
 export const lookup: Handler = (session, request, reply) => {
   const directory = directoryOf(session, request);
   const found = session.fileSystem.lookup(directory.inode, request.name(0));
-  if (found) answerEntry(session, reply, found);
-  else reply.noEntry();
+  if (!found) reply.noEntry();
+  else {
+    const { inode } = answerEntry(session, reply, found);
+    if (inode.type !== 'directory' && directory.listing) session.demand.missed();
+  }
 };
 
 export const forgetOne: Handler = (session, request) => {

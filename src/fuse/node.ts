@@ -25,8 +25,6 @@ export interface Node {
   defaultAcl: Buffer | null | undefined;
   /** Descriptors open through the kernel's page cache. */
   cached: number;
-  /** Open for writing with passthrough: its times and size change without a word to us. */
-  writers: number;
   /** What the kernel's page cache holds of it may be older than the file. */
   stale: boolean;
   backing: Backing | undefined;
@@ -65,7 +63,6 @@ export class NodeTable {
         capable: true,
         defaultAcl: undefined,
         cached: 0,
-        writers: 0,
         stale: false,
         backing: undefined,
         listing: undefined,

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type Backing, closeBacking, openBacking } from './backing.ts';
 import type { FuseFileSystem, FuseHandle } from './file-system.ts';
 import type { Node } from './node.ts';
+import { notifyChanged } from './notify.ts';
 import { OpenFlag } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 
@@ -23,6 +24,7 @@ export interface Opened {
   readonly number: number;
   readonly flags: number;
   readonly backing: number;
+  readonly writes: boolean;
 }
 
 /**
@@ -75,23 +77,20 @@ export class OpenFiles {
       handle.onMoved = () => {
         backing.moved = true;
       };
-      if (writes) {
-        node.writers++;
-        node.stale = true;
-      }
-      return { number, flags: OpenFlag.passthrough, backing: backing.id };
+      if (writes) node.stale = true;
+      return { number, flags: OpenFlag.passthrough, backing: backing.id, writes };
     }
     const keep = !node.stale;
     node.stale = false;
     node.cached++;
-    return { number, flags: keep ? OpenFlag.keepCache : 0, backing: 0 };
+    return { number, flags: keep ? OpenFlag.keepCache : 0, backing: 0, writes };
   }
 
   release(number: number): void {
     const { node, handle, writes, backing } = this.get(number);
     this.#files.delete(number);
     if (backing) {
-      if (writes) node.writers--;
+      if (writes) notifyChanged(this.#fuse, node); // a mapping changed it without a word, maybe
       if (--backing.opens === 0) {
         if (node.backing === backing) node.backing = undefined;
         closeBacking(this.#fuse, backing.id);

@@ -26,7 +26,7 @@ const DIRECTORY_TYPE: Readonly<Record<FuseType, number>> = {
 export interface Told {
   readonly id: number;
   readonly epoch: number;
-  /** Its attributes may change behind the kernel's back, so that they must be asked for each time. */
+  /** Its attributes must be asked for each time. */
   readonly restless: boolean;
 }
 
@@ -139,14 +139,15 @@ export class FuseReply {
   /** struct fuse_dirent; in a READDIRPLUS an entry stands before it. */
   directoryEntry(name: Uint8Array | string, entry: { ino: number; type: FuseType; next: number }): void {
     const start = this.#end;
+    const end = start + padded(DIRENT + name.length);
+    this.buffer.writeUInt32LE(0, end - 8); // what pads it
+    this.buffer.writeUInt32LE(0, end - 4);
     const length = typeof name === 'string' ? this.buffer.write(name, start + DIRENT, 'latin1') : name.length;
     if (typeof name !== 'string') this.buffer.set(name, start + DIRENT);
     this.u64(entry.ino);
     this.u64(entry.next);
     this.u32(length);
     this.u32(DIRECTORY_TYPE[entry.type]);
-    const end = start + padded(DIRENT + length);
-    this.buffer.fill(0, this.#end + length, end);
     this.#end = end;
   }
 

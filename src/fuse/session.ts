@@ -1,3 +1,4 @@
+import { AttributeDemand } from './attribute-demand.ts';
 import type { FuseAttributes, FuseFileSystem, FuseInode } from './file-system.ts';
 import { ListingMemory } from './listing.ts';
 import { type Node, NodeTable } from './node.ts';
@@ -15,6 +16,8 @@ export interface Session {
   readonly nodes: NodeTable;
   readonly files: OpenFiles;
   readonly listings: ListingMemory;
+  /** Whether those who read directories ask for attributes next. */
+  readonly demand: AttributeDemand;
 }
 
 /**
@@ -30,6 +33,7 @@ export function openSession(fuse: number, fileSystem: FuseFileSystem): Session {
     nodes: new NodeTable(fileSystem),
     files: new OpenFiles(fuse, fileSystem),
     listings: new ListingMemory(),
+    demand: new AttributeDemand(),
   };
 }
 
@@ -45,9 +49,9 @@ export function directoryOf(session: Session, request: FuseRequest): Node {
   return node;
 }
 
-/** How long what is told of a node now may be kept. */
+/** How a node is told; under a number that is not its own any more nothing may be kept of it. */
 export function told(node: Node, epoch: number = node.epoch): Told {
-  return { id: node.id, epoch, restless: node.writers > 0 || epoch !== node.epoch };
+  return { id: node.id, epoch, restless: epoch !== node.epoch };
 }
 
 /** Attributes of a node, remembered as told. */
