@@ -1,5 +1,6 @@
-import { decodeName, isErrno } from '../std/index.ts';
-import { check, cString, native } from './libc.ts';
+import { constants } from 'node:os';
+import { decodeName } from '../std/index.ts';
+import { check, cString, errnoError, lastErrno, native } from './libc.ts';
 
 /** Values are binary. A missing attribute is undefined; names are full (`user.x`, `security.capability`). Links are not followed. */
 export function getXattr(path: string, name: string): Buffer | undefined {
@@ -64,18 +65,19 @@ export function readXattrs(path: string): Map<string, Buffer> {
 const shared = Buffer.alloc(1024);
 const LARGEST = 65536; // XATTR_SIZE_MAX and XATTR_LIST_MAX, limits.h
 
+/** Most names have no attributes, so that is told without an error: making one costs more than asking the kernel. */
+const NOTHING: readonly number[] = [constants.errno.ENODATA, constants.errno.ENOTSUP, constants.errno.EOPNOTSUPP];
+
 function readGrowing(call: (buffer: Buffer) => number, path: string): Buffer | undefined {
-  for (const buffer of [shared, undefined]) {
-    const into = buffer ?? Buffer.alloc(LARGEST);
-    try {
-      const length = check(call(into), 'xattr', path);
-      return Buffer.from(into.subarray(0, length));
-    } catch (error) {
-      if (isErrno(error, 'ENODATA', 'ENOTSUP', 'EOPNOTSUPP')) return undefined;
-      if (!isErrno(error, 'ERANGE') || !buffer) throw error;
-    }
-  }
-  return undefined;
+  let length = call(shared);
+  if (length >= 0) return Buffer.from(shared.subarray(0, length));
+  const errno = lastErrno();
+  if (NOTHING.includes(errno)) return undefined;
+  if (errno !== constants.errno.ERANGE) throw errnoError(errno, 'xattr', path);
+  const large = Buffer.alloc(LARGEST);
+  length = call(large);
+  if (length === -1 && NOTHING.includes(lastErrno())) return undefined;
+  return large.subarray(0, check(length, 'xattr', path));
 }
 
 function splitNames(list: Buffer): string[] {
