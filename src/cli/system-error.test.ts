@@ -42,6 +42,8 @@ test('a file that a flag names is told with the flag', () => {
   );
   assert.ok(error instanceof EngineError && error.code === 'InvalidArgument');
   assert.equal(error.message, '--env-file /no/such: no such file or directory');
+  const elsewhere = failure(() => readFileSync('/no/other'));
+  assert.equal(flagError('env-file', '/no/such', elsewhere), elsewhere);
   const other = new TypeError('x');
   assert.equal(flagError('env-file', '/no/such', other), other);
 });

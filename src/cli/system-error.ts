@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { EngineError, isErrno } from '../std/index.ts';
 
@@ -39,9 +39,11 @@ export function tellError(error: unknown): string {
   return `${what}: ${reasonOf(causeOf(error))}`;
 }
 
-/** The file or folder that a flag names, in place of the failed system call that tells of it. */
+/** A failed system call on the file or folder that a flag names, told by the flag; any other error as it is. */
 export function flagError(flag: string, path: string, error: unknown): unknown {
   if (error instanceof EngineError || !(error instanceof Error) || !isSystemError(error)) return error;
+  const tried = [error.path, error.dest].flatMap((each) => (each === undefined ? [] : [resolve(plainName(each))]));
+  if (!tried.includes(resolve(path))) return error;
   return new EngineError('InvalidArgument', `--${flag} ${shortened(path)}: ${reasonOf(error)}`, { cause: error });
 }
 
