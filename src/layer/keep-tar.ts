@@ -1,46 +1,26 @@
 import { closeSync, constants, copyFileSync, linkSync, openSync, rmSync } from 'node:fs';
-import { detectCompression } from '../compression/index.ts';
-import { type ByteStream, EngineError, isErrno } from '../std/index.ts';
+import { EngineError, isErrno } from '../std/index.ts';
 import { writeFully } from './copy-up.ts';
-
-/** What {@link detectCompression} looks at. */
-const MAGIC = 6;
 
 /** The uncompressed tar of a blob on its way to a file. Disposing closes it and takes it away, unless it is finished. */
 export interface KeptTar extends Disposable {
-  /** The blob, looked at as it passes. */
-  readonly blob: ByteStream;
   /** The next bytes of the tar. */
   seen(chunk: Uint8Array): void;
   /** The tar is whole. One that was not compressed becomes a second name of its blob's file, or a copy where that can't be. */
-  finish(blobPaths: () => readonly string[]): void;
+  finish(blobPaths: readonly string[]): void;
 }
 
-/** Keeps at `path` what a blob decompresses to. */
-export function keepTar(source: ByteStream, path: string): KeptTar {
+/** Keeps at `path` what a blob decompresses to; nothing is written of one that `isPlain`, which is its tar. */
+export function keepTar(path: string, { isPlain }: { readonly isPlain: boolean }): KeptTar {
   rmSync(path, { force: true }); // what was there may be mounted, and keeps its bytes then
-  let start = Buffer.alloc(0);
-  let file: number | undefined;
+  const file = isPlain ? undefined : explainFull(() => openSync(path, 'wx', 0o600));
   let finished = false;
-  const isPlain = (): boolean => detectCompression(start) === 'none';
-
-  async function* watched(): AsyncGenerator<Uint8Array, void> {
-    for await (const chunk of source) {
-      if (start.length < MAGIC) start = Buffer.concat([start, chunk.subarray(0, MAGIC)]);
-      yield chunk;
-    }
-  }
-
   return {
-    blob: watched(),
     seen(chunk) {
-      if (file === undefined && isPlain()) return;
-      file ??= openSync(path, 'wx', 0o600);
-      explainFull(() => writeFully(file as number, chunk));
+      if (file !== undefined) explainFull(() => writeFully(file, chunk));
     },
     finish(blobPaths) {
-      if (file === undefined && isPlain()) explainFull(() => linkBlob(blobPaths(), path));
-      else if (file === undefined) closeSync(openSync(path, 'wx', 0o600)); // of no bytes at all
+      if (isPlain) explainFull(() => linkBlob(blobPaths, path));
       finished = true;
     },
     [Symbol.dispose]() {

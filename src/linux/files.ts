@@ -1,4 +1,4 @@
-import { check, cString, lastErrno, native } from './libc.ts';
+import { check, cString, lastErrno, loadKoffi, native } from './libc.ts';
 
 /** `AT_FDCWD`, fcntl.h: names are relative to the working directory. */
 export const AT_FDCWD = -100;
@@ -232,4 +232,12 @@ export function directAlignmentOf(path: string): number | undefined {
   check(statx(AT_FDCWD, cString(path), 0, STATX_DIOALIGN, buffer), 'statx', path);
   const told = (buffer.readUInt32LE(STATX.mask) & STATX_DIOALIGN) !== 0;
   return told ? buffer.readUInt32LE(STATX.offsetAlign) : undefined;
+}
+
+/** Memory that begins at a multiple of `alignment`, as direct I/O asks for. */
+export function alignedBuffer(size: number, alignment: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(size + alignment);
+  const address = BigInt(loadKoffi().address(whole));
+  const skip = Number((BigInt(alignment) - (address % BigInt(alignment))) % BigInt(alignment));
+  return whole.subarray(skip, skip + size);
 }

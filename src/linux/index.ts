@@ -8,6 +8,7 @@ export {
 } from './btrfs.ts';
 export {
   AT_FDCWD,
+  alignedBuffer,
   allocateFile,
   changeTimesAt,
   chmodAt,
