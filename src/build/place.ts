@@ -22,17 +22,6 @@ export interface PlaceOptions {
   readonly now: bigint;
 }
 
-/**
- * Where everything goes, by docker's rules: a directory's content goes into the destination, a file into a directory that is there or that
- * a slash asks for, else the destination is its name. Links on the way are followed inside the tree; a directory that is there keeps its
- * owner and mode if it is the destination itself. Throws InvalidArgument where a file would replace a directory or the other way round.
- */
-export function place(below: Nodes, sources: readonly Selected[], options: PlaceOptions): Placed[] {
-  const placing = new Placing(below, options);
-  for (const source of sources) placing.add(source);
-  return placing.placed;
-}
-
 /** The directory `path` and what is missing above it; none where it is there. Throws InvalidArgument for what is no directory. */
 export function placeDirectory(below: Nodes, path: string, now: bigint): Placed[] {
   const placing = new Placing(below, { destination: path, now });
@@ -40,7 +29,12 @@ export function placeDirectory(below: Nodes, path: string, now: bigint): Placed[
   return placing.placed;
 }
 
-/** A tree as it becomes while a layer is put on it. */
+/**
+ * A tree as it becomes while a layer is put on it, by docker's rules: a directory's content goes into the destination, a file into a directory
+ * that is there or that a slash asks for, else the destination is its name. Links on the way are followed inside the tree; a directory that is
+ * there keeps its owner and mode if it is the destination itself. Throws InvalidArgument where a file would replace a directory or the other
+ * way round.
+ */
 export class Placing {
   readonly placed: Placed[] = [];
   readonly #below: Nodes;

@@ -1,5 +1,4 @@
 import type { Snapshotter } from '../snapshot/index.ts';
-import { EngineError } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import type { BuildCache, KeyParts } from './cache.ts';
 import type { BuiltStep } from './history.ts';
@@ -44,9 +43,4 @@ export function turns(count: number): <Value>(work: () => Promise<Value>) => Pro
       else free++;
     }
   };
-}
-
-/** An error's message where it is one that a person can do something about. */
-export function problemOf(error: unknown): string | undefined {
-  return error instanceof EngineError && error.code === 'InvalidArgument' ? error.message : undefined;
 }

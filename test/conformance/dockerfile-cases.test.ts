@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
-  readSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -20,24 +16,14 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { build, type Engine, load, openEngine, tag } from '../../src/engine/index.ts';
 import type { Image } from '../../src/image/index.ts';
-import { readToc, type TocEntry } from '../../src/layer/index.ts';
 import { EngineError } from '../../src/std/index.ts';
-import { mergeLayers, nodeAt, walkUnion } from '../../src/union/index.ts';
+import { type FlatEntry, flatten } from '../fixtures/flat-image.ts';
 
 const CASES = '/work/shared/cases';
 
-interface PeerEntry {
-  readonly t: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size?: number;
-  readonly sha256?: string;
-  readonly link?: string;
-}
 interface Peer {
   readonly ok: boolean;
-  readonly entries?: Readonly<Record<string, PeerEntry>>;
+  readonly entries?: Readonly<Record<string, FlatEntry>>;
   readonly config?: Readonly<Record<string, unknown>>;
 }
 interface Case {
@@ -124,7 +110,7 @@ async function compareFiles(
   peers: readonly Peer[],
   unstable: ReadonlySet<string>,
 ): Promise<void> {
-  const found = await entriesOf(engine, image);
+  const found = await flatten(engine.store, image);
   const paths = new Set([...found.keys(), ...peers.flatMap(({ entries = {} }) => Object.keys(entries))]);
   const wrong: string[] = [];
   for (const path of paths) {
@@ -141,53 +127,10 @@ async function compareFiles(
   assert.deepEqual(wrong, []);
 }
 
-function shapeOf(entry: PeerEntry | undefined): unknown {
+function shapeOf(entry: FlatEntry | undefined): unknown {
   if (!entry) return null;
   const { t, mode, uid, gid, size, sha256, link } = entry;
   return [t, t === 'l' ? 0 : mode.toString(8), uid, gid, size ?? null, sha256 ?? null, link ?? null];
-}
-
-async function entriesOf(engine: Engine, { manifest }: Image): Promise<Map<string, PeerEntry>> {
-  const { content } = engine.store;
-  const tocs = await Promise.all(manifest.layers.map(({ digest }) => readToc(content.stream(digest))));
-  const root = mergeLayers(tocs);
-  const found = new Map<string, PeerEntry>();
-  for (const [path, { entry, layer }] of walkUnion(root)) {
-    let file = { entry, layer };
-    while (file.entry.type === 'hardlink') {
-      const target: string = file.entry.link ?? '';
-      const same: TocEntry | undefined = tocs[file.layer]?.entries.find(({ path }) => path === target);
-      const below = nodeAt(root, target);
-      file = same && !file.entry.linksBelow ? { entry: same, layer: file.layer } : (below as typeof file);
-    }
-    const { type, mode, uid, gid, size, link, data } = file.entry;
-    const t = { file: 'f', directory: 'd', symlink: 'l' }[type as 'file'] ?? type;
-    const digest = manifest.layers[file.layer]?.digest;
-    found.set(path, {
-      t,
-      mode,
-      uid,
-      gid,
-      ...(type === 'file' && digest && { size, sha256: hash(content.path(digest), data?.offset ?? 0, size) }),
-      ...(link !== undefined && { link }),
-    });
-  }
-  return found;
-}
-
-const hashes = new Map<string, string>();
-
-function hash(path: string, offset: number, size: number): string {
-  const key = `${path} ${offset} ${size}`;
-  const known = hashes.get(key);
-  if (known) return known;
-  const buffer = Buffer.alloc(size);
-  const fd = openSync(path, 'r');
-  readSync(fd, buffer, 0, size, offset);
-  closeSync(fd);
-  const digest = createHash('sha256').update(buffer).digest('hex');
-  hashes.set(key, digest);
-  return digest;
 }
 
 function compareConfig(image: Image, peers: readonly Peer[]): void {
