@@ -1,5 +1,5 @@
 import { type FoundImage, requireImage, unpackImage } from '../image/index.ts';
-import type { Digest } from '../oci/index.ts';
+import type { Digest, ImageConfig } from '../oci/index.ts';
 import {
   type Container,
   type CreateOptions,
@@ -7,6 +7,7 @@ import {
   newContainerID,
   removeContainer,
 } from '../runtime/index.ts';
+import { EngineError } from '../std/index.ts';
 import { announceUse } from '../store/index.ts';
 import type { Engine } from './engine.ts';
 
@@ -26,6 +27,7 @@ export async function create(
   const { store, root } = engine;
   const snapshots = await engine.snapshots();
   const { image } = found ?? (await requireImage(store, imageName));
+  requireRunnable(imageName, image.config);
   const chain = await unpackImage(store, snapshots, image);
   const id = newContainerID();
   const container = await createContainer(root, {
@@ -43,6 +45,16 @@ export async function create(
     await removeContainer(root, container);
     throw error;
   }
+}
+
+/** An image for another system is kept, shown and passed on, but its programs need that system's kernel. */
+function requireRunnable(name: string, { os }: ImageConfig): void {
+  if (os === 'linux') return;
+  const host = os === 'windows' ? 'a Windows host' : `a host of ${os || 'the system that it does not name'}`;
+  throw new EngineError(
+    'NotImplemented',
+    `${name} is an image for ${os || 'no system'}: to run it needs ${host}; here it can be read (strata image ls), saved and pushed`,
+  );
 }
 
 /** A collection ran while the container was recorded: what the container stands on may have gone before it was seen. */

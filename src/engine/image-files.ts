@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { decompress } from '../compression/index.ts';
 import { type Image, requireImage } from '../image/index.ts';
 import { type LayerSource, readToc, readTocFile, type Toc, writeTocFile } from '../layer/index.ts';
@@ -59,5 +59,12 @@ async function tableOf({ store: { layers } }: Engine, diffID: Digest, blob: () =
 function pathOf({ store }: Engine, { manifest }: Image, index: number): string {
   const layer = manifest.layers[index];
   if (!layer) throw new EngineError('DataLoss', `the image has no layer ${index}`);
-  return store.content.path(layer.digest);
+  const path = store.content.path(layer.digest);
+  if (layer.urls?.length && !existsSync(path)) {
+    throw new EngineError(
+      'NotFound',
+      `layer ${layer.digest} is not here, only at ${layer.urls[0]}; pull the image again`,
+    );
+  }
+  return path;
 }
