@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { basename, join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { program } from '../src/cli/verbs.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { passDoors } from './pass-doors.ts';
 
 /**
  * Bundles the program into `folder`: `strata.js`, which loads `start.js` with every verb in it, each set up when it is first asked for, from
- * V8's cache of its compiled code (src/cli/code-cache.ts); beside them the entries of workers and helpers (see entryFile in std).
+ * V8's cache of its compiled code (src/cli/code-cache.ts); `quick.js`, the same for a few verbs alone, whose start is most of their time; and
+ * beside them the entries of workers and helpers (see entryFile in std).
  * One CommonJS file starts faster than ES modules: what it does not run costs nothing but its reading.
  */
 export async function bundleProgram(folder: string, helpers: readonly string[]): Promise<void> {
@@ -27,14 +28,41 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
   };
   const plugins = [passDoors(), lazyBuiltins()];
   await build({ ...common, plugins, entryPoints: [...helpers, 'src/cli/start.ts'].map(entry) });
+  const quick = {
+    plugins: [...plugins, onlyVerbs(QUICK_VERBS)],
+    entryPoints: [{ in: 'src/cli/start.ts', out: 'quick' }],
+  };
+  await build({ ...common, ...quick });
 
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n');
   await build({
     ...common,
-    define: { BUILD: JSON.stringify(nameOf(folder)), VERB_WORDS: JSON.stringify(verbWords()) },
+    define: {
+      BUILD: JSON.stringify(nameOf(folder)),
+      VERB_WORDS: JSON.stringify(verbWords()),
+      QUICK_VERBS: JSON.stringify(QUICK_VERBS),
+    },
     banner: {},
     entryPoints: [{ in: 'src/cli/bundle-entry.ts', out: 'strata' }],
   });
+}
+
+/** Verbs that are started by the hundred, as they are typed. Each file is named for its verb. */
+const QUICK_VERBS = ['run', 'exec', 'create', 'start'];
+
+/** Leaves the files of all other verbs out. */
+function onlyVerbs(verbs: readonly string[]): Plugin {
+  return {
+    name: 'only-verbs',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /\/commands\/[a-z-]+\.ts$/ }, ({ path }) =>
+        verbs.includes(basename(path, '.ts')) ? undefined : { path, namespace: 'left-out' },
+      );
+      onLoad({ filter: /./, namespace: 'left-out' }, ({ path }) => ({
+        contents: `throw new Error(${JSON.stringify(`${basename(path, '.ts')} is not in this bundle`)});`,
+      }));
+    },
+  };
 }
 
 /** A name for what is in the bundle: other content, other name. */

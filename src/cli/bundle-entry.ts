@@ -3,8 +3,9 @@ import { codeCache } from './code-cache.ts';
 import { complaintAboutNode } from './node-version.ts';
 import type { start } from './start.ts';
 
-/** Set by scripts/bundle.ts: first words of all verbs, and a name for just this bundle. */
+/** Set by scripts/bundle.ts: the words of all verbs, those that are in quick.js as well, and a name for just this bundle. */
 declare const VERB_WORDS: readonly string[];
+declare const QUICK_VERBS: readonly string[];
 declare const BUILD: string;
 
 const complaint = complaintAboutNode();
@@ -20,7 +21,8 @@ if (complaint === undefined) {
 
 async function run(): Promise<void> {
   const cache = codeCache(__dirname, { build: BUILD, use: verb() });
-  const program = cache.load('start.js') as { start: typeof start };
+  const file = QUICK_VERBS.includes(process.argv[2] ?? '') ? 'quick.js' : 'start.js';
+  const program = cache.load(file) as { start: typeof start };
   const code = await program.start();
   cache.save();
   // Idle sockets and a waiting standard input would keep the process alive; everything is written out by now.
