@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 
-const OUTPUT_CHUNK = 1 << 18;
+const OUTPUT_CHUNK = 1 << 20;
 const QUEUED = 2;
 
 /** For the streams that a pump drives: with Node's default of 16 KiB chunks they are half as fast. */

@@ -39,21 +39,11 @@ export interface AppliedLayer {
  * beyond limits or where the disk is full. After a failure the root is waste.
  */
 export async function applyLayer(tar: ByteStream, root: string, options: ApplyOptions): Promise<AppliedLayer> {
-  return applyWatched(tar, root, options, () => {});
-}
-
-/** {@link applyLayer} for callers that hash what passes. */
-export async function applyWatched(
-  tar: ByteStream,
-  root: string,
-  options: ApplyOptions,
-  seen: (chunk: Uint8Array) => void,
-): Promise<AppliedLayer> {
   const { form, lower, limits, signal } = options;
   const ownership = options.ownership ?? (process.geteuid?.() === 0 ? 'exact' : 'ignore');
   using writer = new TreeWriter(root, { form, ownership, userXattr: options.userXattr ?? false, lower });
   const reading = { ...(limits && { limits }), ...(signal && { signal }) };
-  const { entries, size } = await readLayer(tar, explaining(writer), reading, seen);
+  const { entries, size } = await readLayer(tar, explaining(writer), reading);
   explain('', () => writer.finish(entries));
   return {
     entries,

@@ -41,23 +41,20 @@ export async function readLayer(
   return { entries: resolver.entries(), size };
 }
 
+/** The layer's names. `seen` hears of every chunk before it is parsed. Throws InvalidArgument for what is no layer. */
+export function readEntries(
+  tar: ByteStream,
+  { seen, ...options }: ReadLayerOptions & { readonly seen?: (chunk: Uint8Array) => void } = {},
+): Promise<{ entries: TocEntry[]; size: number }> {
+  return readLayer(tar, NOWHERE, options, seen);
+}
+
 /** The layer's table of contents, with the digest of the tar as it passed. Throws InvalidArgument for what is no layer. */
 export async function readToc(
   tar: ByteStream,
-  {
-    algorithm,
-    seen,
-    ...options
-  }: ReadLayerOptions & {
-    readonly algorithm?: DigestAlgorithm;
-    /** Hears of every chunk before it is read. */
-    readonly seen?: (chunk: Uint8Array) => void;
-  } = {},
+  { algorithm, ...options }: ReadLayerOptions & { readonly algorithm?: DigestAlgorithm } = {},
 ): Promise<Toc> {
   const digester = createDigester(algorithm);
-  const { entries, size } = await readLayer(tar, NOWHERE, options, (chunk) => {
-    digester.update(chunk);
-    seen?.(chunk);
-  });
+  const { entries, size } = await readEntries(tar, { ...options, seen: (chunk) => digester.update(chunk) });
   return { diffID: digester.digest(), size, entries };
 }

@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EngineError, entryFile } from '../std/index.ts';
-import type { Answer, FromWorker, ToWorker } from './unpack-worker.ts';
+import { ByteRing } from './byte-ring.ts';
+import type { Answer, FromWorker, ToWorker, WorkerData } from './unpack-worker.ts';
 
 /** How long a worker without work stays: the layers of one image come in quick succession. */
 const IDLE = 2_000; // milliseconds
@@ -19,6 +20,8 @@ export interface Listener {
 
 /** A worker for one job; disposing gives it back. */
 export interface LentWorker extends Disposable {
+  /** Where the worker reads its tar. */
+  readonly ring: ByteRing;
   send(message: ToWorker): void;
   listen(listener: Listener): void;
 }
@@ -26,6 +29,7 @@ export interface LentWorker extends Disposable {
 /** A thread with its one listener of the moment. */
 interface Hand {
   readonly worker: Worker;
+  readonly ring: ByteRing;
   /** Settles when it has loaded what it needs, or is gone. A thread that is ended while it loads native code takes the process with it. */
   readonly ready: Promise<void>;
   listener: Listener | undefined;
@@ -76,7 +80,9 @@ export async function closeWorkers(): Promise<void> {
 
 function lend(hand: Hand): LentWorker {
   hand.worker.ref();
+  hand.ring.reset();
   return {
+    ring: hand.ring,
     send: (message) => hand.worker.postMessage(message),
     listen(listener) {
       hand.listener = listener;
@@ -105,11 +111,14 @@ async function end({ worker, ready }: Hand): Promise<void> {
 
 async function startWorker(): Promise<Hand> {
   await stat('/'); // libuv's pool takes its umask from the thread that starts it: it must be there before a worker has one of its own
-  const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'), { resourceLimits: NURSERY });
+  const ring = new ByteRing();
+  const workerData: WorkerData = { ring: ring.shared };
+  const worker = new Worker(entryFile(import.meta.url, 'unpack-worker'), { resourceLimits: NURSERY, workerData });
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
-  const hand: Hand = { worker, ready, listener: undefined, timer: undefined, broken: undefined };
+  const hand: Hand = { worker, ring, ready, listener: undefined, timer: undefined, broken: undefined };
   const breaks = (error: Error): void => {
     hand.broken ??= error;
+    ring.close();
     idle.delete(hand);
     isReady();
     hand.listener?.broken(hand.broken);

@@ -1,12 +1,12 @@
-import { type DecompressLimits, decompress } from '../compression/index.ts';
-import { algorithmOf, createDigester, type Digest, DigestMismatch } from '../oci/index.ts';
+import type { DecompressLimits } from '../compression/index.ts';
+import type { Digest } from '../oci/index.ts';
 import type { ByteStream } from '../std/index.ts';
-import { type ApplyOptions, applyWatched } from './apply.ts';
+import { type AppliedLayer, type ApplyOptions, applyLayer } from './apply.ts';
 import { keepTar } from './keep-tar.ts';
 import { type LayerImage, type LayerImageFiles, writeLayerImage } from './layer-image.ts';
 import type { LayerLimits } from './layer-tree.ts';
 import type { Skipped } from './metadata.ts';
-import { readToc } from './read-layer.ts';
+import { readEntries } from './read-layer.ts';
 import { NOTHING_PENDING, type PendingLayer, pendingOf } from './settle.ts';
 import type { TocEntry } from './toc.ts';
 import { writeTocFile } from './toc-file.ts';
@@ -44,45 +44,43 @@ export interface UnpackedLayer {
   readonly image?: LayerImage;
 }
 
-/** Everything that is done with a layer's blob in one pass: inflate, hash, walk, write files, keep the table. */
-export async function unpackStream(
-  blob: ByteStream,
-  plan: UnpackPlan,
-  signal: AbortSignal,
-  { paths = () => [] }: { /** Where the blob may be found as a file. */ paths?: () => readonly string[] } = {},
-): Promise<UnpackedLayer> {
-  if (plan.image) return imaged(blob, plan.image, plan, signal, paths);
-  const { limits = {} } = plan;
-  const tar = decompress(blob, { limits, signal, transient: true });
-  const { diffID, entries, size, ...rest } =
-    plan.root === undefined ? await onlyToc(tar, plan, signal) : await applied(tar, plan.root, plan, signal);
-  if (plan.diffID && plan.diffID !== diffID) throw new DigestMismatch('uncompressed layer', plan.diffID, diffID);
+/** What is found out of a layer beside its tar. */
+export interface TarSource {
+  /** The blob is the tar itself, not compressed. */
+  readonly isPlain: boolean;
+  /** Settles once the whole tar is known to be what it should be. */
+  readonly verified: Promise<VerifiedTar>;
+}
+
+export interface VerifiedTar {
+  readonly diffID: Digest;
+  /** Where the blob may be found as a file. */
+  readonly blobPaths: readonly string[];
+}
+
+/** Everything that is done with a layer's tar in one pass: walk, write files, keep the table. That comes last, when the digest is known to be right. */
+export async function unpackTar(tar: ByteStream, plan: UnpackPlan, source: TarSource): Promise<UnpackedLayer> {
+  if (plan.image) return imaged(tar, plan.image, plan, source);
+  const { entries, size, ...rest } =
+    plan.root === undefined ? await onlyEntries(tar, plan) : await applied(tar, plan.root, plan);
+  const { diffID } = await source.verified;
   if (plan.toc !== undefined) await writeTocFile(plan.toc, { diffID, size, entries });
   return { diffID, size, entries: entries.length, ...rest };
 }
 
-/** Nothing becomes visible before the layer is known to be what it should be: its table comes last. */
 async function imaged(
-  blob: ByteStream,
+  tar: ByteStream,
   files: LayerImageFiles,
-  plan: UnpackPlan,
-  signal: AbortSignal,
-  paths: () => readonly string[],
+  { limits = {}, toc }: UnpackPlan,
+  { isPlain, verified }: TarSource,
 ): Promise<UnpackedLayer> {
-  const { limits = {}, diffID: expected } = plan;
-  using kept = keepTar(blob, files.tar);
-  const tar = decompress(kept.blob, { limits, signal, transient: true });
-  const { diffID, entries, size } = await readToc(tar, {
-    limits,
-    signal,
-    seen: (chunk) => kept.seen(chunk),
-    ...(expected && { algorithm: algorithmOf(expected) }),
-  });
-  if (expected && expected !== diffID) throw new DigestMismatch('uncompressed layer', expected, diffID);
-  kept.finish(paths);
+  using kept = keepTar(files.tar, { isPlain });
+  const { entries, size } = await readEntries(tar, { limits, seen: (chunk) => kept.seen(chunk) });
+  const { diffID, blobPaths } = await verified;
+  kept.finish(blobPaths);
   const pending = pendingOf(entries);
   const image = writeLayerImage(withoutPending(entries, pending), { files, tarSize: size });
-  if (plan.toc !== undefined) await writeTocFile(plan.toc, { diffID, size, entries });
+  if (toc !== undefined) await writeTocFile(toc, { diffID, size, entries });
   return {
     diffID,
     size,
@@ -101,36 +99,18 @@ function withoutPending(entries: readonly TocEntry[], { linksBelow }: PendingLay
   return entries.filter(({ path }) => !paths.has(path));
 }
 
-type Result = Omit<UnpackedLayer, 'entries'> & { readonly entries: Awaited<ReturnType<typeof readToc>>['entries'] };
-
-async function applied(tar: ByteStream, root: string, plan: UnpackPlan, signal: AbortSignal): Promise<Result> {
-  const digester = digesterFor(plan.diffID);
+function applied(tar: ByteStream, root: string, plan: UnpackPlan): Promise<AppliedLayer> {
   const { form = 'overlay', userXattr, ownership, limits } = plan;
-  const options: ApplyOptions = {
+  return applyLayer(tar, root, {
     form,
-    signal,
     ...(userXattr !== undefined && { userXattr }),
     ...(ownership && { ownership }),
     ...(limits && { limits }),
-  };
-  const layer = await applyWatched(tar, root, options, (chunk) => digester.update(chunk));
-  return { diffID: digester.digest(), ...layer };
-}
-
-async function onlyToc(tar: ByteStream, { diffID, limits }: UnpackPlan, signal: AbortSignal): Promise<Result> {
-  const toc = await readToc(tar, {
-    signal,
-    ...(limits && { limits }),
-    ...(diffID && { algorithm: algorithmOf(diffID) }),
   });
-  return {
-    ...toc,
-    opaque: toc.entries[0]?.opaque ?? false,
-    pending: NOTHING_PENDING,
-    skipped: { devices: 0, xattrs: 0 },
-  };
 }
 
-function digesterFor(diffID: Digest | undefined): ReturnType<typeof createDigester> {
-  return createDigester(diffID ? algorithmOf(diffID) : 'sha256');
+async function onlyEntries(tar: ByteStream, { limits }: UnpackPlan): Promise<AppliedLayer> {
+  const { entries, size } = await readEntries(tar, limits && { limits });
+  const opaque = entries[0]?.opaque ?? false;
+  return { entries, size, opaque, pending: NOTHING_PENDING, skipped: { devices: 0, xattrs: 0 } };
 }

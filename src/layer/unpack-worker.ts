@@ -1,61 +1,52 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { CloneFlag, native, unshare } from '../linux/index.ts';
-import { EngineError, GrowingFile, type GrowingFileHandle } from '../std/index.ts';
+import { EngineError } from '../std/index.ts';
+import { ByteRing } from './byte-ring.ts';
 import { packError, type ThreadError } from './thread-error.ts';
-import { type UnpackedLayer, type UnpackPlan, unpackStream } from './unpack-stream.ts';
+import { type UnpackedLayer, type UnpackPlan, unpackTar, type VerifiedTar } from './unpack-stream.ts';
 
-/** What the pool sends: one job at a time, and perhaps that it is to stop. */
+/** What the worker is started with: the ring in which the tars of all its jobs come. */
+export interface WorkerData {
+  readonly ring: SharedArrayBuffer;
+}
+
+/** What the pool sends: one job at a time, and when all of its tar is in the ring, that it is the right one. */
 export type ToWorker =
-  | { readonly kind: 'unpack'; readonly blob: GrowingFileHandle; readonly plan: UnpackPlan }
-  | { readonly kind: 'abort' };
+  | { readonly kind: 'unpack'; readonly plan: UnpackPlan; readonly isPlain: boolean }
+  | { readonly kind: 'verified'; readonly tar: VerifiedTar };
 
 /** What the worker says: first that all is loaded that it needs, then its answers. */
 export type FromWorker = { readonly kind: 'ready' } | Answer;
 
-/** What the worker answers: bytes of the blob taken so far, and then its one outcome. */
+/** What the worker answers: its one outcome. */
 export type Answer =
-  | { readonly kind: 'progress'; readonly bytes: number }
   | { readonly kind: 'done'; readonly layer: UnpackedLayer }
   | { readonly kind: 'failed'; readonly error: ThreadError };
 
-const REPORT_EVERY = 50; // milliseconds
-
 const port = parentPort;
 if (!port) throw new EngineError('Internal', 'unpack-worker runs in a worker thread of unpackLayer');
-let abort = new AbortController();
+const ring = new ByteRing((workerData as WorkerData).ring);
+let verified = Promise.withResolvers<VerifiedTar>();
 ownUmask();
 post({ kind: 'ready' });
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'abort') abort.abort(new EngineError('Conflict', 'unpacking was stopped'));
-  else void unpack(message.blob, message.plan);
+  if (message.kind === 'verified') verified.resolve(message.tar);
+  else void unpack(message.plan, message.isPlain);
 });
 
-async function unpack(blob: GrowingFileHandle, plan: UnpackPlan): Promise<void> {
-  abort = new AbortController();
+async function unpack(plan: UnpackPlan, isPlain: boolean): Promise<void> {
+  verified = Promise.withResolvers();
   try {
-    const file = new GrowingFile(blob.path, blob.shared);
-    const layer = await unpackStream(reported(file.readReusing()), plan, abort.signal, {
-      paths: () => [file.path, ...(file.movedTo === undefined ? [] : [file.movedTo])],
-    });
-    post({ kind: 'done', layer });
+    post({ kind: 'done', layer: await unpackTar(tarOf(ring), plan, { isPlain, verified: verified.promise }) });
   } catch (error) {
     post({ kind: 'failed', error: packError(error) });
   }
 }
 
-async function* reported(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
-  let bytes = 0;
-  let last = performance.now();
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (performance.now() - last >= REPORT_EVERY) {
-      last = performance.now();
-      post({ kind: 'progress', bytes });
-    }
-    yield chunk;
-  }
-  post({ kind: 'progress', bytes });
+/** Blocks where there is nothing yet: the thread does nothing but its one layer. */
+async function* tarOf(ring: ByteRing): AsyncGenerator<Buffer, void> {
+  yield* ring.read();
 }
 
 function post(message: FromWorker): void {

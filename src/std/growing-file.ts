@@ -3,7 +3,7 @@ import { EngineError, isErrno } from './errors.ts';
 
 const CHUNK = 1 << 20;
 /** Of what is read with `reuse`: a reader may have one, ask for the next, and have a third read ahead. */
-const RING = { buffers: 4, size: 256 * 1024 };
+const RING = { buffers: 4, size: 512 * 1024 };
 const AVAILABLE = 0; // index of the count of readable bytes, in the BigInt64 view
 const STATE = 2; // index of the state, in the Int32 view
 const MOVED_LENGTH = 3; // index of the length of the path that the file moved to, in the Int32 view
