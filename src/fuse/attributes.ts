@@ -32,6 +32,7 @@ export const setattr: Handler = (session, request, reply) => {
   const node = nodeOf(session, request);
   const valid = request.u32(0);
   const changes = changesOf(request, valid);
+  if (changes.size !== undefined && changes.size > Number.MAX_SAFE_INTEGER) throw new Refusal('EFBIG');
   if (valid & SetattrFlag.killSuidgid) dropPrivileges(session, node);
   if (changes.uid !== undefined || changes.gid !== undefined) node.capable = true;
   const attributes = remember(node, session.fileSystem.setattr(node.inode, changes));

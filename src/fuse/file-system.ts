@@ -13,7 +13,7 @@ export interface FuseFileSystem<Inode extends FuseInode = FuseInode, Handle exte
   readdir(directory: Inode): readonly FuseDirectoryEntry[];
   readlink(inode: Inode): string;
 
-  /** Of `flags` only the access mode counts; positions are the kernel's affair. */
+  /** Of `flags` the access mode and O_TRUNC count; positions are the kernel's affair. */
   open(inode: Inode, flags: number): Handle;
   /** Bytes read, less than `into` is long at the end of the file alone. Not for a handle that is {@link FuseHandle.remote}. */
   read(handle: Handle, into: Uint8Array, position: number): number;

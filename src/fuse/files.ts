@@ -1,5 +1,6 @@
+import { constants } from 'node:fs';
 import { notifyChanged } from './notify.ts';
-import { FSYNC_FDATASYNC, LARGEST_IO, WRITE_KILL_SUIDGID } from './protocol.ts';
+import { FSYNC_FDATASYNC, LARGEST_IO, OPEN_KILL_SUIDGID, WRITE_KILL_SUIDGID } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 import { dropPrivileges, type Handler, nodeOf } from './session.ts';
 
@@ -11,7 +12,12 @@ export const open: Handler = (session, request, reply) => {
   const before = node.epoch;
   if (request.nodeEpoch !== before) throw new Refusal('ESTALE'); // its name leads elsewhere by now
   try {
-    const { number, flags, backing, writes } = session.files.open(node, request.u32(0));
+    const [how, more] = [request.u32(0), request.u32(4)];
+    const { number, flags, backing, writes } = session.files.open(node, how);
+    if (how & constants.O_TRUNC) {
+      node.size = 0;
+      if (more & OPEN_KILL_SUIDGID) dropPrivileges(session, node);
+    }
     if (writes) notifyChanged(session.fuse, node); // a copy-up may have changed its number and its links
     reply.open(number, flags, backing);
   } catch (error) {

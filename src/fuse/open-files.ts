@@ -53,7 +53,7 @@ export class OpenFiles {
 
   /** ESTALE where the kernel must look the file up again first: see {@link Node.epoch}. */
   open(node: Node, flags: number): Opened {
-    const handle = this.#fileSystem.open(node.inode, flags & O_ACCMODE);
+    const handle = this.#fileSystem.open(node.inode, flags & (O_ACCMODE | constants.O_TRUNC));
     try {
       return this.add(node, handle, flags);
     } catch (error) {

@@ -44,6 +44,7 @@ export const Opcode = {
 /** What INIT settles. Those from bit 32 on stand in a second word. */
 export const InitFlag = {
   asyncRead: 0x1,
+  atomicTruncate: 0x8,
   bigWrites: 0x20,
   dontMask: 0x40,
   doReaddirplus: 0x2000,
@@ -83,6 +84,8 @@ export const SetattrFlag = {
   killSuidgid: 0x800,
 } as const;
 
+/** A further word of OPEN's. */
+export const OPEN_KILL_SUIDGID = 0x1;
 export const WRITE_KILL_SUIDGID = 0x4;
 export const FSYNC_FDATASYNC = 0x1;
 
