@@ -31,8 +31,6 @@ export interface ThinVolume extends MountedVolume {
   readonly pool: string;
   /** Its number in the pool. */
   readonly id: number;
-  /** A file that is there for as long as the number is taken. */
-  readonly claim: string;
 }
 
 /** A file system of a snapshot's own, outside its folder; `volume` in the folder names it from before it is made until it is gone. */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { EngineError, isErrno } from '../../std/index.ts';
 
 /** How long (milliseconds) a program that administers volumes may take. */
@@ -9,7 +10,7 @@ export function runProgram(program: string, args: readonly string[], { from }: {
   try {
     return execFileSync(program, args, {
       encoding: 'utf8',
-      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...deviceFiles() },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: PATIENCE,
     });
@@ -21,4 +22,9 @@ export function runProgram(program: string, args: readonly string[], { from }: {
     const why = stderr.trim() || (signal ? `it was ended by ${signal}` : 'it says not why');
     throw new EngineError('Unavailable', `${program} ${args.join(' ')}: ${why}`, { cause: error });
   }
+}
+
+/** Where no udev runs, as in a container, dmsetup must make the device files itself. */
+function deviceFiles(): { DM_DISABLE_UDEV?: string } {
+  return existsSync('/run/udev/control') ? {} : { DM_DISABLE_UDEV: '1' };
 }

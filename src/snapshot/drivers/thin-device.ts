@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { EngineError, errorMessage, hasCode } from '../../std/index.ts';
 import type { ThinVolume } from '../volume.ts';
 import { runProgram } from './run-program.ts';
@@ -24,11 +24,7 @@ export function makeThin({ pool, id }: ThinVolume, from?: ThinVolume): void {
     dmsetup('message', pool, '0', from ? `create_snap ${id} ${from.id}` : `create_thin ${id}`);
   } catch (error) {
     if (!/File exists/.test(errorMessage(error))) throw error;
-    throw new EngineError(
-      'Conflict',
-      `the thin pool ${pool} holds a device ${id} of somebody else: give this state folder a pool of its own`,
-      { cause: error },
-    );
+    throw new EngineError('Conflict', `the thin pool ${pool} holds a device ${id} already`, { cause: error });
   } finally {
     if (active) dmsetup('resume', active);
   }
@@ -56,7 +52,6 @@ export function destroyThin(volume: ThinVolume): void {
     // ENODATA is how a pool says that it holds no such device.
     if (!hasCode(error, 'Unavailable') || !/No data available/.test(errorMessage(error))) throw error;
   }
-  rmSync(volume.claim, { force: true });
 }
 
 function nameOf({ pool, id }: Pick<ThinVolume, 'pool' | 'id'>): string {

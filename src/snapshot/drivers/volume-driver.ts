@@ -26,6 +26,8 @@ export interface Volumes<Kind extends Volume = Volume> {
 
 /** Where volumes are mounted, each under a name of its own that is never changed. */
 const MOUNTS = '.mnt';
+/** How often to think of another volume where somebody has the one that was thought of. */
+const INVENTIONS = 5;
 
 /**
  * Every snapshot a volume, begun as a clone of its parent's. That of an active snapshot or a view stays mounted until it goes, and is
@@ -45,20 +47,27 @@ export function volumeDriver<Kind extends Volume>(folder: SnapshotFolder, volume
 
   /** Gives the folder `place` a volume, and mounts it. */
   const begin = (place: string, parent: Digest | undefined): string => {
-    const from = parent && (volumeOf(placeOf(folder, parent)) as Kind);
-    const volume = volumes.invent(mounts);
-    noteVolume(place, volume);
-    mkdirSync(volume.mountpoint, { mode: 0o700 });
     mkdirSync(join(place, 'fs'), { mode: 0o700 }); // as every snapshot has one
-    try {
-      volumes.make(volume, from);
-    } catch (error) {
-      if (hasCode(error, 'Conflict')) forgetVolume(place); // it is not ours to destroy
-      throw error;
-    }
-    const tree = ensureMounted(volume);
+    const from = parent && (volumeOf(placeOf(folder, parent)) as Kind);
+    const tree = ensureMounted(makeVolume(place, from));
     if (!parent) chmodSync(tree, 0o755); // whatever the umask
     return tree;
+  };
+
+  const makeVolume = (place: string, from: Kind | undefined): Kind => {
+    for (let attempt = 1; ; attempt++) {
+      const volume = volumes.invent(mounts);
+      noteVolume(place, volume);
+      mkdirSync(volume.mountpoint, { recursive: true, mode: 0o700 });
+      try {
+        volumes.make(volume, from);
+        return volume;
+      } catch (error) {
+        if (!hasCode(error, 'Conflict')) throw error;
+        forgetVolume(place); // it is not ours to destroy
+        if (attempt === INVENTIONS) throw error;
+      }
+    }
   };
 
   /** Shows what a committed snapshot holds for as long as `look` takes: a clone of it, which goes even where this process dies. */
