@@ -1,6 +1,6 @@
-import { closeSync, constants, copyFileSync, linkSync, openSync, rmSync } from 'node:fs';
+import { constants, copyFileSync, linkSync, rmSync } from 'node:fs';
 import { EngineError, isErrno } from '../std/index.ts';
-import { writeFully } from './copy-up.ts';
+import { createDirectFile } from './direct-file.ts';
 
 /** The uncompressed tar of a blob on its way to a file. Disposing closes it and takes it away, unless it is finished. */
 export interface KeptTar extends Disposable {
@@ -13,18 +13,19 @@ export interface KeptTar extends Disposable {
 /** Keeps at `path` what a blob decompresses to; nothing is written of one that `isPlain`, which is its tar. */
 export function keepTar(path: string, { isPlain }: { readonly isPlain: boolean }): KeptTar {
   rmSync(path, { force: true }); // what was there may be mounted, and keeps its bytes then
-  const file = isPlain ? undefined : explainFull(() => openSync(path, 'wx', 0o600));
+  const file = isPlain ? undefined : explainFull(() => createDirectFile(path));
   let finished = false;
   return {
     seen(chunk) {
-      if (file !== undefined) explainFull(() => writeFully(file, chunk));
+      explainFull(() => file?.write(chunk));
     },
     finish(blobPaths) {
-      if (isPlain) explainFull(() => linkBlob(blobPaths, path));
+      if (file) explainFull(() => file.finish());
+      else explainFull(() => linkBlob(blobPaths, path));
       finished = true;
     },
     [Symbol.dispose]() {
-      if (file !== undefined) closeSync(file);
+      file?.[Symbol.dispose]();
       if (!finished) rmSync(path, { force: true });
     },
   };
