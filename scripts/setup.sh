@@ -64,6 +64,8 @@ package_of() {
     apparmor_parser) echo apparmor ;;
     ps) echo procps ;;
     mkfs.ext4) echo e2fsprogs ;;
+    mkfs.btrfs) echo btrfs-progs ;;
+    qemu-system-x86_64) echo qemu-system-x86 ;;
     xz) echo xz-utils ;;
     *) echo "$1" ;;
   esac

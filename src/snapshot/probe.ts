@@ -45,7 +45,7 @@ export async function probeDrivers(root: string): Promise<ProbeResult[]> {
 function circumstances(folder: string): string {
   const user = `${process.getuid?.()} ${namespaceOf('user')}`;
   const names = DRIVERS.map(({ name }) => name).join(',');
-  return [release(), bootID(), statfsSync(folder).type, user, names].join(' ');
+  return [release(), bootID(), statfsSync(folder).type, user, names, process.env['STRATA_THIN_POOL']].join(' ');
 }
 
 function namespaceOf(kind: string): string {
