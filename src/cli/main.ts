@@ -213,10 +213,26 @@ function watchOutput(world: Io, abort: AbortController): WatchedOutput {
     failure ??= isErrno(error, 'EPIPE') ? new OutputClosed('standard output is closed') : error;
     abort.abort(failure);
   };
-  const io = Object.create(world, {
-    stdout: { get: () => watch(world.stdout, onError) },
-    stderr: { get: () => watch(world.stderr, () => {}) },
-  }) as Io;
+  const io: Io = {
+    get stdin() {
+      return world.stdin;
+    },
+    get stdout() {
+      return watch(world.stdout, onError);
+    },
+    get stderr() {
+      return watch(world.stderr, () => {});
+    },
+    env: world.env,
+    isTerminal: world.isTerminal,
+    get columns() {
+      return world.columns;
+    },
+    get rows() {
+      return world.rows;
+    },
+    onSignal: (signals, listener) => world.onSignal(signals, listener),
+  };
   return { io, failure: () => failure, flushed: () => Promise.all([...used].map(flush)) };
 }
 

@@ -4,7 +4,6 @@ import type { Container } from '../runtime/index.ts';
 import type { CommandContext } from './command.ts';
 import { type ContainerFlagValues, settingsOf } from './container-flags.ts';
 import type { FlagValues } from './flags.ts';
-import { showTransfer } from './progress.ts';
 
 /** Flags of `create` and `run` about the making itself, beside those of the container. */
 export const makingFlags = {
@@ -26,7 +25,11 @@ export async function makeContainer(
     policy: flags.pull,
     signal,
     ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
-    follow: (job) => (flags.quiet ? job.result : showTransfer({ ...io, stdout: io.stderr }, job)),
+    async follow(job) {
+      if (flags.quiet) return job.result;
+      const { showTransfer } = await import('./progress.ts'); // a run of a local image needs nothing of it
+      return showTransfer({ ...io, stdout: io.stderr }, job);
+    },
   });
   const make = (): Promise<Container> => create(opened, image, { ...settings, ...more }, found);
   if (flags.cidfile === undefined) return make();
