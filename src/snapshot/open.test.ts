@@ -17,11 +17,13 @@ function state(t: { after(done: () => void): void }): string {
   return root;
 }
 
-/** Makes the remembered probe say that overlay does not work. */
-function breakOverlay(root: string): void {
+/** Makes the remembered probe say that only vfs works. */
+function breakOthers(root: string): void {
   const path = join(root, 'snapshots', 'probe.json');
   const memory = JSON.parse(readFileSync(path, 'utf8'));
-  memory.results[0] = { driver: 'overlay', works: false, why: 'no such kernel' };
+  memory.results = memory.results.map((result: { driver: string }) =>
+    result.driver === 'vfs' ? result : { driver: result.driver, works: false, why: 'no such kernel' },
+  );
   writeFileSync(path, JSON.stringify(memory));
 }
 
@@ -34,14 +36,14 @@ test('the probe leaves nothing behind and is remembered', async (t) => {
   );
   assert.deepEqual(readdirSync(join(root, 'snapshots', 'overlay')), ['.locks']);
   assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(root));
-  breakOverlay(root);
+  breakOthers(root);
   assert.equal((await probeDrivers(root))[0]?.why, 'no such kernel');
 });
 
 test('a probe of another kernel or boot is made again', async (t) => {
   const root = state(t);
   const first = await probeDrivers(root);
-  breakOverlay(root);
+  breakOthers(root);
   const path = join(root, 'snapshots', 'probe.json');
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), key: 'another' }));
   assert.deepEqual(await probeDrivers(root), first);
@@ -52,9 +54,9 @@ test('a probe of another kernel or boot is made again', async (t) => {
 test('the best driver that works is taken, and kept for this state folder', async (t) => {
   const root = state(t);
   await probeDrivers(root);
-  breakOverlay(root);
+  breakOthers(root);
   assert.equal((await openSnapshotter({ root })).driver, 'vfs');
-  rmSync(join(root, 'snapshots', 'probe.json')); // overlay works again
+  rmSync(join(root, 'snapshots', 'probe.json')); // others work again
   assert.equal((await openSnapshotter({ root })).driver, 'vfs');
 });
 
@@ -71,7 +73,7 @@ test('an argument goes before STRATA_DRIVER, and that before what the folder was
 test('a driver that does not work says why, and which other does', async (t) => {
   const root = state(t);
   await probeDrivers(root);
-  breakOverlay(root);
+  breakOthers(root);
   await assert.rejects(
     openSnapshotter({ root, driver: 'overlay' }),
     /overlay does not work here: no such kernel.*--storage-driver vfs/,
