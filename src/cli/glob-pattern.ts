@@ -7,8 +7,9 @@ export function globPattern(glob: string): RegExp {
     if (character === '*') source += '.*';
     else if (character === '?') source += '.';
     else if (end > 0) {
-      const set = glob.slice(at + 1, end).replace(/^[!^]/, '^');
-      source += `[${set.replaceAll('\\', '\\\\').replaceAll('[', '\\[')}]`;
+      const set = glob.slice(at + 1, end).replace(/^[!^]/, '');
+      const isNegated = /[!^]/.test(glob[at + 1] as string);
+      source += `[${isNegated ? '^' : ''}${set.replace(/[\\[\]^]/g, '\\$&')}]`;
       at = end;
     } else if (character === '\\' && at + 1 < glob.length) source += escaped(glob[++at] as string);
     else source += escaped(character);

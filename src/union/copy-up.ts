@@ -26,14 +26,21 @@ export interface Original {
   readonly described: LayerNode;
 }
 
+/** What copies have to know of where they are made. */
+export interface CopyTarget {
+  readonly marks: Marks;
+  /** Leaves out what makes a copy safe against a stop of the machine. */
+  readonly volatile: boolean;
+}
+
 /** Makes `path` an empty directory like the original. */
-export function copyDirectory({ described }: Original, path: string, marks: Marks): void {
+export function copyDirectory({ described }: Original, path: string, { marks }: CopyTarget): void {
   mkdirSync(path, { mode: 0o700 });
   describe(described, path, marks);
 }
 
 /** Makes `path` a link, device or fifo like the original. */
-export function copySpecial({ node, described }: Original, path: string, marks: Marks): void {
+export function copySpecial({ node, described }: Original, path: string, { marks }: CopyTarget): void {
   if (node.type === 'symlink') symlinkAt(node.link(), AT_FDCWD, path);
   else {
     const { mode, rdev } = node.attributes();
@@ -46,7 +53,7 @@ export function copySpecial({ node, described }: Original, path: string, marks: 
 export function copyFile(
   { node, described }: Original,
   path: string,
-  marks: Marks,
+  target: CopyTarget,
   { empty = false }: { readonly empty?: boolean } = {},
 ): void {
   const fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600);
@@ -55,14 +62,14 @@ export function copyFile(
       using content = node.open();
       copyBytes(content, fd);
     }
-    finishFile(fd, path, described, marks);
+    finishFile(fd, path, described, target);
   } finally {
     closeSync(fd);
   }
 }
 
 /** {@link copyFile} of bytes that have to be waited for. */
-export async function copyFileLater({ node, described }: Original, path: string, marks: Marks): Promise<void> {
+export async function copyFileLater({ node, described }: Original, path: string, target: CopyTarget): Promise<void> {
   const fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600);
   try {
     using content = node.open();
@@ -76,7 +83,7 @@ export async function copyFileLater({ node, described }: Original, path: string,
       }
     }
     ftruncateSync(fd, content.size);
-    finishFile(fd, path, described, marks);
+    finishFile(fd, path, described, target);
   } finally {
     closeSync(fd);
   }
@@ -109,13 +116,13 @@ function writeFully(fd: number, bytes: Uint8Array, position: number): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
 }
 
-function finishFile(fd: number, path: string, original: LayerNode, marks: Marks): void {
+function finishFile(fd: number, path: string, original: LayerNode, { marks, volatile }: CopyTarget): void {
   const { uid, gid, mode, atime, mtime } = original.attributes();
   copyXattrs(original, path, marks);
   chownAsFar(() => fchownSync(fd, uid, gid));
   fchmodSync(fd, mode & PERMISSIONS); // after the owner: chown(2) drops setuid
   changeTimesAt(AT_FDCWD, path, atime, mtime);
-  fsyncSync(fd);
+  if (!volatile) fsyncSync(fd);
 }
 
 /** Metadata of all but files. */

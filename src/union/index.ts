@@ -17,7 +17,7 @@ export { type Amount, type ImageUsage, type LayerUsage, measureLayers, type Repe
 export type { FolderLayerInput, LayerInput } from './layers.ts';
 export type { MarkNamespace } from './marks.ts';
 export { mergeLayers, nodeAt, type UnionNode, walkUnion } from './merge.ts';
-export { openUnion, type UnionOptions } from './open-union.ts';
+export { openUnion, type UnionOptions, type UnionUpper } from './open-union.ts';
 export { openTarSource } from './tar-source.ts';
 export type { SyncLayerSource } from './toc-content.ts';
 export type { TocLayerInput } from './toc-layer.ts';

@@ -31,11 +31,19 @@ const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
 const WRITES: number = constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC;
 
+export interface UnionUpper {
+  readonly path: string;
+  /** An empty folder of the same file system that nothing else uses, to prepare changes in. */
+  readonly work: string;
+  /** Without every fsync, those that are asked for too: for what a stop of the machine may take with it. */
+  readonly volatile?: boolean;
+}
+
 export interface UnionOptions {
   /** The lowest first, as an image lists them: tables of contents and directories in any mixture. */
   readonly layers: readonly LayerInput[];
-  /** Where changes go, and an empty folder of the same file system to prepare them in; needs Linux. Read-only without. */
-  readonly upper?: { readonly path: string; readonly work: string };
+  /** Where changes go; needs Linux. Read-only without. */
+  readonly upper?: UnionUpper;
   /** Whose attributes mark opaque directories: `trusted` for root, `user` for others and for what mounts with `userxattr`. */
   readonly marks?: MarkNamespace;
 }
@@ -59,14 +67,19 @@ class UnionFileSystem implements FileSystem {
   readonly #marks: Marks;
   readonly #changes: UpperChanges | undefined;
   readonly #folder: string | undefined;
+  readonly #volatile: boolean;
 
-  constructor(layers: readonly LayerInput[], upper: UnionOptions['upper'], marks: Marks) {
+  constructor(layers: readonly LayerInput[], upper: UnionUpper | undefined, marks: Marks) {
     const folder = upper && RealNode.at(upper.path, marks);
     if (upper && folder?.type !== 'directory') throw new EngineError('NotFound', `no directory ${upper.path}`);
     const lowers = folder?.opaque() ? [] : openLayers(layers, marks);
     this.#tree = new UnionTree({ upper: folder, lowers });
     this.#marks = marks;
-    this.#changes = upper && new UpperChanges(this.#tree, new UpperFolder(upper.path, upper.work, marks));
+    this.#volatile = upper?.volatile === true;
+    if (upper) {
+      const how = { marks, volatile: this.#volatile };
+      this.#changes = new UpperChanges(this.#tree, new UpperFolder(upper.path, upper.work, how));
+    }
     this.#folder = upper?.path ?? layers.flatMap((layer) => ('path' in layer ? [layer.path] : []))[0];
     this.root = this.#tree.root;
     this.writable = upper !== undefined;
@@ -139,12 +152,12 @@ class UnionFileSystem implements FileSystem {
   }
 
   fsync(handle: Handle, options: { readonly dataOnly?: boolean } = {}): void {
-    (handle as OpenFile).sync(options);
+    if (!this.#volatile) (handle as OpenFile).sync(options);
   }
 
   fsyncDirectory(directory: Inode): void {
     const { upper } = directory as Node;
-    if (upper) syncFolder(upper.path);
+    if (upper && !this.#volatile) syncFolder(upper.path);
   }
 
   release(handle: Handle): void {

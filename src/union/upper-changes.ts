@@ -29,9 +29,9 @@ export class UpperChanges {
     const aside = this.upper.aside();
     const original = { node: node.top, described: node.described };
     try {
-      if (node.type === 'directory') copyDirectory(original, aside, this.upper.marks);
-      else if (node.type === 'file') copyFile(original, aside, this.upper.marks, options);
-      else copySpecial(original, aside, this.upper.marks);
+      if (node.type === 'directory') copyDirectory(original, aside, this.upper);
+      else if (node.type === 'file') copyFile(original, aside, this.upper, options);
+      else copySpecial(original, aside, this.upper);
       return this.#place(node, aside);
     } catch (error) {
       this.upper.discard(aside);
@@ -43,7 +43,7 @@ export class UpperChanges {
     if (node.upper || !node.top.remote) return;
     const aside = this.upper.aside();
     try {
-      await copyFileLater({ node: node.top, described: node.described }, aside, this.upper.marks);
+      await copyFileLater({ node: node.top, described: node.described }, aside, this.upper);
       if (!node.upper) this.#place(node, aside);
       else this.upper.discard(aside); // somebody was faster, or cut it off
     } catch (error) {

@@ -11,13 +11,16 @@ const WHITEOUT = { mode: S_IFCHR, device: makeDevice(0, 0) };
 export class UpperFolder {
   readonly path: string;
   readonly marks: Marks;
+  /** Nothing is made safe on disk: for what a stop of the machine may take with it. */
+  readonly volatile: boolean;
   readonly #work: string;
   #count = 0;
 
   /** `work` is a folder of the same file system that nothing else uses; what an earlier owner left in it goes. */
-  constructor(path: string, work: string, marks: Marks) {
+  constructor(path: string, work: string, { marks, volatile }: { marks: Marks; volatile: boolean }) {
     this.path = path;
     this.marks = marks;
+    this.volatile = volatile;
     this.#work = join(work, 'work'); // the name that the kernel gives it, so that either cleans up after the other
     rmSync(this.#work, { recursive: true, force: true });
     mkdirSync(this.#work, { mode: 0o700 });
