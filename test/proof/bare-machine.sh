@@ -31,8 +31,10 @@ esac
 MACHINE=$(mktemp -d "${TMPDIR:-/var/tmp}/overstrata-bare-XXXXXX")
 trap 'rm -rf --one-file-system "$MACHINE"' EXIT
 chmod 755 "$MACHINE"
-trap 'exit 130' INT
-trap 'exit 143' TERM
+INSIDE=
+leave() { [ -z "$INSIDE" ] || kill -KILL "$INSIDE" 2>/dev/null || true; exit "$1"; }
+trap 'leave 130' INT
+trap 'leave 143' TERM
 # A newcomer has some Node with npm, and certificates.
 node=$(PATH=/usr/local/bin:/usr/bin:/bin command -v node) || { echo 'bare-machine: needs a Node with npm in /usr' >&2; exit 1; }
 npm=$(dirname "$(dirname "$(readlink -f "$(dirname "$node")/npm")")")
@@ -47,4 +49,7 @@ cp -a "$npm" "$MACHINE/usr/lib/node_modules/npm"
 for program in npm npx; do ln -s "../lib/node_modules/npm/bin/$program-cli.js" "$MACHINE/usr/bin/$program"; done
 echo 'cafile = /etc/ssl/certs/ca-certificates.crt' >"$MACHINE/root/.npmrc"
 
-unshare --mount --propagation private --pid --fork --kill-child sh "$CHECKOUT/test/proof/bare-machine.sh" inside "$MACHINE"
+# unshare takes no other signal while it waits; with it everything inside ends.
+unshare --mount --propagation private --pid --fork --kill-child sh "$CHECKOUT/test/proof/bare-machine.sh" inside "$MACHINE" &
+INSIDE=$!
+wait "$INSIDE"
