@@ -73,7 +73,7 @@ export async function runStep(
     make: () =>
       session.turn(async () => {
         using mounts = await openRunMounts(session, requests, { workingDir });
-        return runContainer(session, state, {
+        return await runContainer(session, state, {
           id: input.id,
           args: args.run,
           env: [...proxies, ...named, ...(config.Env ?? []), ...mounts.env],

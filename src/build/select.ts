@@ -56,7 +56,7 @@ function* below(
   folder: string,
   { exclude, prefix, relative = '' }: { exclude: IgnoreRules | undefined; prefix: string; relative?: string },
 ): Generator<SelectedEntry> {
-  for (const name of tree.names(joinPath(folder, relative))) {
+  for (const name of tree.names(relative === '' ? folder : joinPath(folder, relative))) {
     const at = joinPath(relative, name);
     const path = joinPath(folder, at);
     const node = tree.node(path);

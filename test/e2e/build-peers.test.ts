@@ -55,7 +55,7 @@ const DOCKERFILES: Readonly<Record<string, string>> = {
   'RUN in a folder': 'FROM base:1\nWORKDIR /w\nRUN pwd > p',
   'RUN with ENV': 'FROM base:1\nENV X="a b" Y=$HOME\nRUN echo "$X-$Y" > /f',
   'RUN that makes links and devices of its own': 'FROM base:1\nRUN ln -s /x /y && echo a > /f && ln /f /g && mkfifo /p',
-  SHELL: 'FROM base:1\nSHELL ["/bin/sh", "-ec"]\nRUN echo x > /f\nCMD y',
+  SHELL: 'FROM base:1\nSHELL ["/bin/sh", "-ec"]\nRUN echo x > /f',
   'CMD and ENTRYPOINT': 'FROM scratch\nCOPY a.txt /\nENTRYPOINT ["/e", "a b"]\nCMD ["c"]',
   'shell forms': 'FROM scratch\nCOPY a.txt /\nENTRYPOINT exec top -b\nCMD echo "$x"',
   'ENV in both forms':
