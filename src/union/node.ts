@@ -9,6 +9,8 @@ export interface Parts {
   readonly lowers: readonly LayerNode[];
 }
 
+const NONE: ReadonlySet<OpenFile> = new Set();
+
 /** An inode that somebody knows. */
 export class Node implements Inode {
   readonly id: number;
@@ -21,7 +23,7 @@ export class Node implements Inode {
   readonly names: { parent: Node; name: string }[] = [];
   /** Those that somebody knows; of directories. */
   readonly children: Map<string, Node> | undefined;
-  readonly open: Set<OpenFile> = new Set();
+  #open: Set<OpenFile> | undefined;
   /** Has no name any more. While it is open, its file in the writable layer is kept under a name in the work folder. */
   removed: { readonly last: Attributes; readonly kept: boolean } | undefined;
 
@@ -47,6 +49,21 @@ export class Node implements Inode {
   /** Several layers' directories in one. */
   get merges(): boolean {
     return this.lowers.length + (this.upper ? 1 : 0) > 1;
+  }
+
+  /** Its handles; most files have none, and there are many. */
+  get open(): ReadonlySet<OpenFile> {
+    return this.#open ?? NONE;
+  }
+
+  opened(file: OpenFile): void {
+    this.#open ??= new Set();
+    this.#open.add(file);
+  }
+
+  closed(file: OpenFile): void {
+    this.#open?.delete(file);
+    if (this.#open?.size === 0) this.#open = undefined;
   }
 
   addName(parent: Node, name: string): void {

@@ -23,7 +23,7 @@ export class OpenFile implements Handle {
       inode.upper.requireBytes();
       this.#fd = openSync(fsPath(inode.upper.path), handleFlags(flags));
     } else this.#content = inode.top.open();
-    inode.open.add(this);
+    inode.opened(this);
   }
 
   get remote(): boolean {
@@ -88,7 +88,7 @@ export class OpenFile implements Handle {
   }
 
   close(): void {
-    this.inode.open.delete(this);
+    this.inode.closed(this);
     this.#content?.[Symbol.dispose]();
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#content = undefined;
