@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryFlock } from '../../src/linux/index.ts';
 import { probeDrivers } from '../../src/snapshot/index.ts';
+import { listMounts } from '../../src/snapshot/mount-table.ts';
 import { errorMessage } from '../../src/std/index.ts';
 
 /** A folder where one storage driver can be tried, on the file system that it needs. */
@@ -158,7 +159,14 @@ function thinPoolOn(own: string): MadePlace {
     '--table',
     `0 ${THIN_POOL * 2048} thin-pool ${metadata} ${data} 128 0 1 skip_block_zeroing`,
   );
-  made.defer(() => run('dmsetup', 'remove', '--retry', pool));
+  made.defer(() => {
+    const mounts = listMounts().filter(({ target }) => target.startsWith(own));
+    for (const { target } of mounts.toReversed()) run('umount', target);
+    const devices = execFileSync('dmsetup', ['ls'], { encoding: 'utf8' }).match(/^\S+/gm) ?? [];
+    for (const device of devices.filter((name) => name.startsWith(`${pool}-`)))
+      run('dmsetup', 'remove', '--retry', device);
+    run('dmsetup', 'remove', '--retry', pool);
+  });
   made.adopt(process.env['STRATA_THIN_POOL'], restorePool);
   process.env['STRATA_THIN_POOL'] = pool;
   const kept = made.move();

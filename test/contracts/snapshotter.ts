@@ -30,10 +30,8 @@ interface Subject extends AsyncDisposable {
   readonly snapshots: Snapshotter;
 }
 
-/** How many layers a stack has; fewer where processors are emulated. */
-const LAYERS = Number(process.env['STRATA_TEST_LAYERS'] ?? 120);
-/** How often each action is killed. */
-const KILLS = Number(process.env['STRATA_TEST_KILLS'] ?? 5);
+/** Layers of a stack, kills of each action, rounds of a race; fewer where processors are emulated (test/vm). */
+const [LAYERS, KILLS, ROUNDS] = process.env['STRATA_TEST_SLOW'] ? [12, 1, 5] : [120, 5, 30];
 
 const is = (code: ErrorCode) => (error: unknown) => hasCode(error, code);
 
@@ -357,7 +355,7 @@ export function snapshotterContract(
       await using on = await subject();
       const other = await openSnapshotter({ root: on.root, driver });
       const parent = digestOf('parent');
-      for (let round = 0; round < 30; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         if (!(await other.has(parent))) await (await other.prepare('seed')).commit(parent);
         const [begun, removed] = await Promise.allSettled([
           on.snapshots.prepare('child', parent),

@@ -7,6 +7,7 @@ const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
   crash: async () => (await import('./crash.ts')).crash,
   'dockerfile-fuzz': async () => (await import('./dockerfile-fuzz.ts')).dockerfileFuzz,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
+  'power-cut': async () => (await import('./power-cut.ts')).powerCut,
   race: async () => (await import('./race.ts')).race,
   union: async () => (await import('./union.ts')).union,
 };
