@@ -2,6 +2,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, isDigest } from '../oci/index.ts';
 import { isErrno } from '../std/index.ts';
+import { hasImageFiles } from './drivers/erofs-layer.ts';
 import { DRIVERS } from './drivers.ts';
 import { isSafe, isTaken, listNames, placeOf, type SnapshotFolder } from './folder.ts';
 import { readRecord } from './record.ts';
@@ -84,7 +85,8 @@ function isSound(folder: SnapshotFolder, name: Digest): boolean {
 }
 
 function hasContent(folder: SnapshotFolder, name: string): boolean {
-  return lstatSync(join(placeOf(folder, name), 'fs'), { throwIfNoEntry: false })?.isDirectory() === true;
+  const tree = lstatSync(join(placeOf(folder, name), 'fs'), { throwIfNoEntry: false });
+  return tree?.isDirectory() === true && hasImageFiles(folder, placeOf(folder, name));
 }
 
 function namesIn(path: string): string[] {

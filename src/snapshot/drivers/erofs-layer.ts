@@ -4,6 +4,8 @@ import type { LayerImage, LayerImageFiles, UnpackedLayer } from '../../layer/ind
 import { algorithmOf, type Digest, hexOf } from '../../oci/index.ts';
 import { isErrno } from '../../std/index.ts';
 import { bootID, isSafe, type SnapshotFolder } from '../folder.ts';
+import { readImageNote } from '../layer-mount.ts';
+import { readRecord as readSnapshotRecord } from '../record.ts';
 import type { LayerInput } from '../snapshotter.ts';
 import { waitTurn } from '../turn.ts';
 
@@ -72,6 +74,18 @@ export function markLayersSynced(folder: SnapshotFolder, diffIDs: Iterable<Diges
     const record = readRecord(own);
     if (record && !record.synced && record.boot === bootID()) writeRecord(own, { ...record, synced: true });
   }
+}
+
+/** Whether what the snapshot at `place` mounts is there; true for one whose tree is a folder. */
+export function hasImageFiles({ root }: SnapshotFolder, place: string): boolean {
+  const note = readImageNote(place);
+  const diffID = note && readSnapshotRecord(place)?.diffID;
+  if (!note || !diffID) return true;
+  const layer = layerFolder(root, diffID);
+  const { image, spill } = filesOf(note.own ? place : layer);
+  const record = readRecord(layer);
+  const tarIsWhole = record !== undefined && sizeOf(filesOf(layer).tar) === record.size;
+  return tarIsWhole && [image, ...(note.spilled ? [spill] : [])].every(sizeOf);
 }
 
 function soundRecord(own: string, toc: string): LayerRecord | undefined {
