@@ -59,11 +59,11 @@ export async function copyStep(
   const { epoch } = session.options;
   const lines = await selectionLines(found.map(({ selected }) => selected));
   const parents = instruction.kind === 'COPY' && instruction.parents;
-  const { parent, platform } = baseParts(state) as { parent: string; platform: string };
+  const base = baseParts(session, state);
   return {
     parts: {
-      parent: instruction.link && !isNamed(chown) ? 'linked' : parent,
-      platform,
+      ...base,
+      ...(instruction.link && !isNamed(chown) && { parent: 'linked' }),
       instruction: instruction.kind,
       destination,
       owner: chown ?? '',
@@ -71,7 +71,6 @@ export async function copyStep(
       parents: String(parents),
       unpack: JSON.stringify(found.map(({ unpack }) => unpack)),
       files: session.keepReads(lines),
-      ...(epoch && { epoch: String(epoch.getTime()) }),
     },
     createdBy: createdBy(instruction, { chown, chmod, paths, destination: text(instruction.destination) }),
     reads: lines,

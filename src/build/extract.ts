@@ -1,4 +1,14 @@
-import { chmodSync, createWriteStream, lchownSync, linkSync, lutimesSync, mkdirSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  createWriteStream,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EngineError, fsPath } from '../std/index.ts';
@@ -15,21 +25,32 @@ export async function extractTree(tree: Tree, source: string, target: string): P
   await extract(tree, path, node, { target, inodes: new Map() });
 }
 
+/** Writes all of a tree into the folder `target`, as an export does: folders are united, files replaced; owners stay those of the caller. */
+export async function exportTree(tree: Tree, target: string): Promise<void> {
+  mkdirSync(target, { recursive: true });
+  const inodes = new Map<string, string>();
+  for (const name of tree.names('')) {
+    const node = tree.node(name);
+    if (node) await extract(tree, name, node, { target: join(target, name), inodes, merge: true });
+  }
+}
+
 async function extract(
   tree: Tree,
   path: string,
   node: TreeNode,
-  { target, inodes }: { target: string; inodes: Map<string, string> },
+  { target, inodes, merge = false }: { target: string; inodes: Map<string, string>; merge?: boolean },
 ): Promise<void> {
   const at = fsPath(target);
+  if (merge) makeRoom(target, node);
   const known = node.inode === undefined ? undefined : inodes.get(node.inode);
   switch (node.type) {
     case 'directory':
-      mkdirSync(at, { mode: 0o700 });
+      if (!merge || lstatSync(at, { throwIfNoEntry: false }) === undefined) mkdirSync(at, { mode: 0o700 });
       for (const name of tree.names(path)) {
         const child = joinPath(path, name);
         const inside = tree.node(child);
-        if (inside) await extract(tree, child, inside, { target: join(target, name), inodes });
+        if (inside) await extract(tree, child, inside, { target: join(target, name), inodes, merge });
       }
       break;
     case 'file':
@@ -46,8 +67,14 @@ async function extract(
     default:
       return;
   }
-  if (process.geteuid?.() === 0) lchownSync(at, node.uid, node.gid);
+  if (!merge && process.geteuid?.() === 0) lchownSync(at, node.uid, node.gid);
   if (node.type !== 'symlink') chmodSync(at, node.mode);
   const seconds = Number(node.mtime / 1_000_000n) / 1000;
   lutimesSync(at, seconds, seconds);
+}
+
+/** Removes what is not a folder, or what has to be none. */
+function makeRoom(target: string, { type }: TreeNode): void {
+  const there = lstatSync(fsPath(target), { throwIfNoEntry: false });
+  if (there && (!there.isDirectory() || type !== 'directory')) rmSync(fsPath(target), { recursive: true });
 }

@@ -6,6 +6,7 @@ export { folderTree } from './folder-tree.ts';
 export { type BuildHistory, type BuildRecord, type BuiltStep, newBuildID, openHistory } from './history.ts';
 export { ignoringTree, subtree } from './ignoring-tree.ts';
 export type { BuildEvent, BuildOptions, Entitlement, NamedContext, SecretSource } from './options.ts';
+export { flatTar, writeFolder } from './output.ts';
 export { openScratch, type Scratch } from './scratch.ts';
 export { type BuildPlace, solve } from './solve.ts';
 export type { BuildState } from './state.ts';

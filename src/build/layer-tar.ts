@@ -1,4 +1,5 @@
-import type { TarEntry, TarInput } from '../tar/index.ts';
+import type { ByteStream } from '../std/index.ts';
+import { readTar, type TarEntry, type TarInput, writeTar } from '../tar/index.ts';
 import type { Placed } from './place.ts';
 
 /** A layer's members in order. The same placed names give the same bytes; names of one inode become hard links. */
@@ -39,4 +40,15 @@ function entryOf(
     ...(device && { device }),
     ...(xattrs && xattrs.size > 0 && { xattrs }),
   };
+}
+
+/** A layer's tar with nothing in it younger than `epoch`, in nanoseconds since 1970. */
+export function clampTimes(tar: ByteStream, epoch: bigint): ByteStream {
+  return writeTar(clamped(tar, epoch));
+}
+
+async function* clamped(tar: ByteStream, epoch: bigint): AsyncGenerator<TarInput> {
+  for await (const { entry, content } of readTar(tar)) {
+    yield { entry: entry.mtime > epoch ? { ...entry, mtime: epoch } : entry, content };
+  }
 }

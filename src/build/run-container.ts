@@ -12,6 +12,7 @@ import {
 } from '../runtime/index.ts';
 import type { ActiveSnapshot, Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
+import { clampTimes } from './layer-tar.ts';
 import { chainOf } from './layers.ts';
 import type { Session } from './session.ts';
 import type { BuildState } from './state.ts';
@@ -87,7 +88,7 @@ function failure(args: readonly string[], { exitCode, error }: { exitCode: numbe
 }
 
 async function storeChanges(
-  { store, signal }: Session,
+  { store, signal, options: { epoch } }: Session,
   snapshot: ActiveSnapshot,
   made: readonly string[],
 ): Promise<Descriptor | undefined> {
@@ -98,7 +99,9 @@ async function storeChanges(
     yield first.value;
     yield* changes;
   };
-  return storeLayer(store, packLayer(all()), { signal });
+  const tar = packLayer(all());
+  const timed = epoch ? clampTimes(tar, BigInt(epoch.getTime()) * 1_000_000n) : tar;
+  return storeLayer(store, timed, { signal });
 }
 
 function output({ report }: Session, id: string, stream: 'stdout' | 'stderr'): Writable {

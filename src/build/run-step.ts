@@ -55,7 +55,7 @@ export async function runStep(
   const told = named.length > 0 ? [`|${named.length}`, ...named, ...args.told] : args.told;
   return {
     parts: {
-      ...baseParts(state),
+      ...baseParts(session, state),
       instruction: 'RUN',
       command: JSON.stringify([args.run, args.script ?? null]),
       arguments: JSON.stringify(named),

@@ -35,11 +35,12 @@ export interface Done {
 }
 
 /** What every step's result depends on. */
-export function baseParts(state: BuildState): Record<string, string> {
-  const { platform, stack } = state;
+export function baseParts({ options }: Session, { platform, stack }: BuildState): Record<string, string> {
+  const { epoch } = options;
   return {
     parent: chainOf(stack) ?? 'scratch',
     platform: [platform.os, platform.architecture, platform.variant ?? ''].join('/'),
+    ...(epoch && { epoch: epoch.toISOString() }),
   };
 }
 

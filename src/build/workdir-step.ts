@@ -10,7 +10,7 @@ import { unionTree } from './union-tree.ts';
 /** WORKDIR makes its directory where there is none. */
 export function workdirStep(session: Session, state: BuildState, path: string): Step {
   return {
-    parts: { ...baseParts(state), instruction: 'WORKDIR', path },
+    parts: { ...baseParts(session, state), instruction: 'WORKDIR', path },
     createdBy: `WORKDIR ${path}`,
     async make() {
       const tree = await unionTree(session.layers, state.stack);

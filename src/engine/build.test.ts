@@ -360,6 +360,47 @@ test('SOURCE_DATE_EPOCH makes the same image twice', async (t) => {
   assert.equal(second.image.manifestDescriptor.digest, first.image.manifestDescriptor.digest);
 });
 
+test('RUN too makes the same layer twice', { skip: needsRoot }, async (t) => {
+  const [one, two] = [await Yard.open(t), await Yard.open(t)];
+  const epoch = new Date(1_700_000_000_000);
+  const base = busyboxTar(one.folder) as string;
+  const layers: string[] = [];
+  for (const yard of [one, two]) {
+    await importImage(yard.engine, base, { name: 'base:1' }).result;
+    const context = yard.context({ Dockerfile: 'FROM base:1\nRUN mkdir /d && echo x > /d/f && ln -s f /d/l\n' });
+    layers.push((await yard.build(context, { epoch })).image.config.rootfs.diff_ids.at(-1) as string);
+    await sleep(1100);
+  }
+  assert.equal(layers[0], layers[1]);
+});
+
+test('what is built goes to a folder, a tar or an archive', async (t) => {
+  const yard = await Yard.open(t);
+  const context = yard.context({ Dockerfile: COPIES, 'a/x': '1', b: '3' });
+  const [folder, tar, archive] = ['out', 'out.tar', 'oci.tar'].map((name) => join(yard.folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await yard.build(context, {
+    outputs: [
+      { type: 'local', dest: folder },
+      { type: 'tar', dest: tar },
+      { type: 'oci', dest: archive },
+    ],
+    tags: ['app:1'],
+  });
+  assert.equal(readFileSync(join(folder, 'a/x'), 'utf8'), '1');
+  const list = (path: string): string[] =>
+    execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n').sort();
+  assert.deepEqual(list(tar), ['a/', 'a/x', 'b', 'w/']);
+  assert.ok(list(archive).includes('oci-layout'));
+  assert.equal((await yard.engine.store.images.list()).length, 0);
+  writeFileSync(join(context, 'b'), 'new');
+  await yard.build(context, { outputs: [{ type: 'local', dest: folder }] });
+  assert.equal(readFileSync(join(folder, 'b'), 'utf8'), 'new');
+});
+
 test('checks are told without a build', async (t) => {
   const yard = await Yard.open(t);
   const findings = await checkBuild(yard.engine, yard.context({ Dockerfile: 'FROM scratch as A\nMAINTAINER x\n' }));

@@ -17,6 +17,7 @@ import { type Image, readRecord, requireImage } from '../image/index.ts';
 import { formatReference, hostPlatform, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
 import { type ByteStream, EngineError, errorMessage, type Job, startJob } from '../std/index.ts';
 import type { TransferEvent } from '../transfer/index.ts';
+import { type BuildOutput, writeOutput } from './build-output.ts';
 import type { Engine } from './engine.ts';
 import { ensureImage } from './ensure-image.ts';
 import { imageEvent } from './image-event.ts';
@@ -34,6 +35,8 @@ export interface BuildSettings
   /** `--build-context`: a folder, or `docker-image://NAME`. */
   readonly contexts?: ReadonlyMap<string, string>;
   readonly epoch?: Date;
+  /** Where it goes beside the store; with one that is no image it gets no name there. */
+  readonly outputs?: readonly BuildOutput[];
   readonly signal?: AbortSignal;
 }
 
@@ -68,8 +71,9 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
       );
     await using lease = await store.lease();
     const recording = startRecord(root, location, settings);
+    const place = { root, store, scratch: scratch.path, snapshots: () => engine.snapshots() };
     const solving = solve(
-      { root, store, scratch: scratch.path, snapshots: () => engine.snapshots() },
+      place,
       {
         ...settings,
         dockerfile,
@@ -92,6 +96,10 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
       ...(settings.epoch && { epoch: settings.epoch }),
     });
     recording.end({ image: image.id });
+    const outputs = settings.outputs ?? [];
+    for (const output of outputs) await writeOutput(place, output, { image, state, names: tags, signal });
+    const kept = outputs.length === 0 || outputs.some(({ type }) => type === 'image');
+    if (!kept) return { image, findings };
     if (tags.length === 0) await store.images.set(undefined, image.target);
     for (const name of tags) {
       await store.images.set(name, image.target);

@@ -8,6 +8,7 @@ export {
   type PruneBuildCacheOptions,
   pruneBuildCache,
 } from './build-cache.ts';
+export { type BuildOutput, parseOutput } from './build-output.ts';
 export { type CheckEvent, check } from './check.ts';
 export { type CommitContainerOptions, commit } from './commit.ts';
 export { type CopyImageOptions, copy } from './copy.ts';

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { type BuildProgress, type BuildSettings, build as buildImage, checkBuild } from '../../engine/index.ts';
+import {
+  type BuildProgress,
+  type BuildSettings,
+  build as buildImage,
+  checkBuild,
+  parseOutput,
+  push,
+} from '../../engine/index.ts';
 import { parsePlatform } from '../../oci/index.ts';
 import { EngineError, isErrno } from '../../std/index.ts';
 import { showBuild } from '../build-progress.ts';
 import { type Command, command } from '../command.ts';
+import { showTransfer } from '../progress.ts';
 
 export const build: Command = command({
   args: 'PATH|URL|-',
@@ -54,6 +62,12 @@ export const build: Command = command({
     },
     noCache: { kind: 'boolean', description: 'Make every step anew' },
     noCacheFilter: { kind: 'list', separator: ',', metavar: 'STAGE', description: 'Make the steps of this stage anew' },
+    output: {
+      kind: 'list',
+      short: 'o',
+      metavar: 'FOLDER|type=TYPE,dest=FILE',
+      description: 'Write it to a folder, or as tar, docker or oci to a file; - is standard output',
+    },
     platform: { kind: 'string', metavar: 'OS/ARCH', description: 'Build for this platform' },
     progress: {
       kind: 'string',
@@ -61,6 +75,7 @@ export const build: Command = command({
       default: 'auto',
       description: 'How to tell of the steps',
     },
+    push: { kind: 'boolean', description: 'Push it under its names' },
     pull: { kind: 'boolean', description: 'Ask the registries for newer base images' },
     quiet: { kind: 'boolean', short: 'q', description: "Only print the image's ID" },
     secret: {
@@ -103,6 +118,7 @@ export const build: Command = command({
       noCache: flags.noCache || (flags.noCacheFilter.length > 0 && new Set(flags.noCacheFilter)),
       network: flags.network === 'host' ? 'host' : 'none',
       addHosts: flags.addHost,
+      outputs: flags.output.map((text) => parseOutput(text, io.stdout)),
       ...(flags.file !== undefined && { file: flags.file }),
       ...(flags.target !== undefined && { target: flags.target }),
       ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
@@ -131,7 +147,17 @@ export const build: Command = command({
       };
       await writeFile(flags.metadataFile, `${JSON.stringify(metadata, null, 2)}\n`);
     }
-    print(id);
+    if (flags.push) {
+      if (flags.tag.length === 0)
+        throw new EngineError('InvalidArgument', '--push needs a name: -t REGISTRY/NAME[:TAG]');
+      for (const name of flags.tag) {
+        await using pushing = push(await engine(), name, { signal });
+        if (quiet) await pushing.result;
+        else await showTransfer(io, pushing);
+      }
+    }
+    const toStdout = settings.outputs?.some((output) => output.type !== 'image' && output.dest === io.stdout);
+    if (!toStdout) print(id);
     return 0;
   },
 });
