@@ -32,8 +32,12 @@ async function doEverything(root: string, seed: string): Promise<void> {
   process.send?.('begun');
   for (let n = 0; ; n++) {
     const layers = [Buffer.from('base'), bytesOf(`${seed} ${n % 3}`, 300_000 + n)];
-    const { descriptor } = await storeImage(store, { name: `image-${n % 4}`, layers });
-    await store.images.set(`also-${n % 2}`, descriptor);
+    {
+      // Others remove the first name, and with it the image, before it has its second: the lease keeps its blobs.
+      await using _lease = await store.lease();
+      const { descriptor } = await storeImage(store, { name: `image-${n % 4}`, layers });
+      await store.images.set(`also-${n % 2}`, descriptor);
+    }
     const gone = await store.images.delete(`image-${(n + 1) % 4}`);
     if (gone) await freeUnreferenced(store, gone.descriptor);
     if (n % 3 === 2) await collectGarbage(store);
