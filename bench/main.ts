@@ -10,28 +10,20 @@ import { type InputName, provide } from './inputs.ts';
 import { type Lab, openLab, settle } from './lab.ts';
 import { beginCleaning, type Sample, stopOnSignals } from './measure.ts';
 import { benchMerge } from './merge.ts';
+import { type Row, report } from './report.ts';
 import { containerd } from './subjects/containerd.ts';
 import { dockerd } from './subjects/dockerd.ts';
 import { podman } from './subjects/podman.ts';
 import { strata } from './subjects/strata.ts';
 import type { Subject } from './subjects/subject.ts';
-
-interface Row {
-  readonly bench: string;
-  readonly subject: string;
-  readonly version: string;
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  readonly unit: 's';
-  readonly peak_rss_mib: number;
-  readonly cpu_s: number;
-}
+import { benchUnions, UNION_BENCHES } from './unions.ts';
 
 const USAGE = `usage: npm run bench -- [NAME…] [--rounds N] [--json FILE] [--subject NAME]… [--drivers NAME,…]
 
   NAME              ${BENCHES.map(({ name }) => name).join(', ')};
-                    all of them by default; merge alone measures a function in this process
+                    all of them by default; merge alone measures a function in this process;
+                    ${UNION_BENCHES.map(({ name }) => name).join(', ')}, or fuse for all of these,
+                    alone measure mounts beside the kernel's overlayfs and fuse-overlayfs
   --rounds N        rounds, interleaved among the subjects (default 5)
   --json FILE       write the rows there too
   --subject NAME    measure only strata, strata-DRIVER, dockerd, containerd or podman; may be repeated
@@ -54,6 +46,11 @@ if (values.help) {
 const rounds = Math.max(1, Number(values.rounds));
 if (positionals.length === 1 && positionals[0] === 'merge') {
   benchMerge(rounds);
+  process.exit();
+}
+if (positionals.length > 0 && positionals.every((name) => name.startsWith('fuse'))) {
+  const rows = await benchUnions(positionals, rounds);
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
   process.exit();
 }
 const chosen = positionals.length === 0 ? BENCHES : positionals.map(requireBench);
@@ -91,38 +88,7 @@ async function measureBench(bench: Bench, lab: Lab): Promise<void> {
       if (sample) samples.get(subject)?.push(sample);
     }
   }
-  const own = median(
-    [...samples].flatMap(([subject, taken]) => (subject.name === 'strata' ? taken.map(({ seconds }) => seconds) : [])),
-  );
-  console.log(`\n${bench.name}: ${bench.what} (${rounds} rounds, interleaved)`);
-  for (const [subject, taken] of samples) {
-    if (taken.length === 0) continue;
-    const seconds = taken.map((sample) => sample.seconds);
-    const row: Row = {
-      bench: bench.name,
-      subject: subject.name,
-      version: subject.version,
-      median: median(seconds),
-      min: Math.min(...seconds),
-      max: Math.max(...seconds),
-      unit: 's',
-      peak_rss_mib: Math.max(...taken.map(({ rss }) => rss)),
-      cpu_s: median(taken.map(({ cpu }) => cpu)),
-    };
-    rows.push(row);
-    const ratio = subject.name === 'strata' ? '' : `  strata takes ${(own / row.median).toFixed(2)} of it`;
-    console.log(
-      `  ${subject.name.padEnd(16)} ${row.median.toFixed(3).padStart(8)} s  (${row.min.toFixed(3)} to ${row.max.toFixed(3)})  cpu ${row.cpu_s.toFixed(2).padStart(6)} s  peak ${row.peak_rss_mib.toFixed(0).padStart(5)} MiB${ratio}`,
-    );
-  }
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  rows.push(...report(bench, rounds, samples));
 }
 
 function requireBench(name: string): Bench {

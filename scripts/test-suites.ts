@@ -2,5 +2,5 @@
 import { globSync } from 'node:fs';
 import { runTests } from './run-tests.ts';
 
-const suites = globSync('test/{conformance,e2e,fuzz}/**/*.test.ts').sort();
+const suites = globSync('test/{conformance,e2e,fuzz,posix,vm}/**/*.test.ts').sort();
 process.exit(runTests(suites, { concurrency: 1, timeout: 600_000 }));

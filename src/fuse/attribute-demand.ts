@@ -1,5 +1,5 @@
 /** Listings that are told with attributes after the first sign that somebody wants them, and at most. */
-const FIRST = 32;
+const FIRST = 64;
 const MOST = 1 << 16;
 
 /**
