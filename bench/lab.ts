@@ -26,6 +26,9 @@ export async function openLab(gigabytes = 40): Promise<Lab> {
   execFileSync('truncate', ['--size', `${gigabytes}G`, image]);
   execFileSync('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', '-i', '8192', image]);
   execFileSync('mount', ['-o', 'loop,noatime', image, folder]);
+  // As a disk would: else what goes past the lab's page cache is kept in that of the file below it.
+  const device = execFileSync('findmnt', ['--noheadings', '--output', 'SOURCE', folder], { encoding: 'utf8' }).trim();
+  spawnSync('losetup', ['--direct-io=on', device]);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => takeDown(folder, image));
   const { address, server } = await startRegistry(join(folder, 'registry'));
