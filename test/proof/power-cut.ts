@@ -55,7 +55,7 @@ async function prepare(machine: Machine, lab: MachineLab): Promise<void> {
 async function serve(machine: Machine, { strata }: MachineLab): Promise<void> {
   await machine.require(
     `${strata} registry serve --plain-http --listen 127.0.0.1:5000 --folder /disk/registry >/run/registry 2>&1 & ` +
-      `for i in $(seq 100); do busybox nc -z 127.0.0.1 5000 && exit; sleep 0.2; done; cat /run/registry; exit 1`,
+      `for i in $(seq 100); do busybox wget -q -O /dev/null http://127.0.0.1:5000/v2/ 2>/dev/null && exit; sleep 0.2; done; cat /run/registry; exit 1`,
   );
 }
 

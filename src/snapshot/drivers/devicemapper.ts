@@ -5,7 +5,8 @@ import { EngineError, isErrno, randomHex, writeFileAtomicSync } from '../../std/
 import { snapshotterOf } from '../compose.ts';
 import { openFolder } from '../folder.ts';
 import type { Snapshotter } from '../snapshotter.ts';
-import { type ThinVolume, unmountVolume } from '../volume.ts';
+import { unmountVolume } from '../volume.ts';
+import type { ThinVolume } from '../volume-kinds.ts';
 import { runProgram } from './run-program.ts';
 import { activateThin, deactivateThin, makeThin } from './thin-device.ts';
 import { type Volumes, volumeDriver } from './volume-driver.ts';

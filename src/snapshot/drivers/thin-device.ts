@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { EngineError, errorMessage, hasCode } from '../../std/index.ts';
-import type { ThinVolume } from '../volume.ts';
+import type { ThinVolume } from '../volume-kinds.ts';
 import { runProgram } from './run-program.ts';
 
 /** What a device may grow to: 10 GiB in sectors. The pool gives blocks as they are written. */

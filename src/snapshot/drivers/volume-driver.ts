@@ -9,7 +9,8 @@ import { emptyTree } from '../empty-tree.ts';
 import { placeOf, type SnapshotFolder } from '../folder.ts';
 import { listBinds, listMounts } from '../mount-table.ts';
 import { stageHeld } from '../staging.ts';
-import { forgetVolume, noteVolume, type Volume, volumeOf } from '../volume.ts';
+import { forgetVolume, noteVolume, volumeOf } from '../volume.ts';
+import type { Volume } from '../volume-kinds.ts';
 
 /** What a driver can do whose snapshots are file systems of their own, cloned one from another. */
 export interface Volumes<Kind extends Volume = Volume> {

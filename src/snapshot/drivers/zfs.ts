@@ -5,7 +5,8 @@ import { snapshotterOf } from '../compose.ts';
 import { openFolder } from '../folder.ts';
 import { listMounts, mountAround } from '../mount-table.ts';
 import type { Snapshotter } from '../snapshotter.ts';
-import { unmountVolume, type ZfsVolume } from '../volume.ts';
+import { unmountVolume } from '../volume.ts';
+import type { ZfsVolume } from '../volume-kinds.ts';
 import { type Volumes, volumeDriver } from './volume-driver.ts';
 import { destroyDataset, makeDataset, sealDataset, zfs } from './zfs-dataset.ts';
 
