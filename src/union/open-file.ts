@@ -27,11 +27,11 @@ export class OpenFile implements Handle {
   }
 
   get remote(): boolean {
-    return this.#content?.remote === true;
+    return this.#fd === undefined && this.inode.top.remote;
   }
 
   get fd(): number | undefined {
-    return this.#fd ?? this.#content?.fd;
+    return this.#fd ?? this.#opened().fd;
   }
 
   /** The file was copied up: it is read there from now on. */
@@ -95,8 +95,10 @@ export class OpenFile implements Handle {
     this.#fd = undefined;
   }
 
+  /** A lower layer's file stays where it is, so that it is opened when its bytes are asked for: whoever reads through a cache may never do. */
   #opened(): Content {
-    if (!this.#content) throw errnoError('EBADF', 'read');
+    if (!this.inode.open.has(this)) throw errnoError('EBADF', 'read');
+    this.#content ??= this.inode.top.open();
     return this.#content;
   }
 }
