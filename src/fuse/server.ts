@@ -1,6 +1,6 @@
-import { read as readFrom, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isErrno } from '../std/index.ts';
+import { FuseDevice } from './device.ts';
 import { HANDLERS } from './handlers.ts';
 import { answerInit } from './init.ts';
 import { Opcode } from './protocol.ts';
@@ -9,13 +9,10 @@ import { FuseReply } from './reply.ts';
 import { FuseRequest } from './request.ts';
 import type { Session } from './session.ts';
 
-/** The kernel's answers to reading and writing /dev/fuse that are no failure of it: fuse(4). */
-const UNMOUNTED = 'ENODEV';
-const NOTHING_NOW = ['ENOENT', 'EINTR', 'EAGAIN'];
-
 /** Takes requests in and gives answers, one at a time. */
 export class Server {
   readonly #session: Session;
+  readonly #device: FuseDevice;
   readonly #passthrough: boolean;
   /** The one that was read last. */
   readonly request: FuseRequest = new FuseRequest();
@@ -25,6 +22,7 @@ export class Server {
 
   constructor(session: Session, { passthrough }: { passthrough: boolean }) {
     this.#session = session;
+    this.#device = new FuseDevice(session.fuse);
     this.#passthrough = passthrough;
   }
 
@@ -39,26 +37,12 @@ export class Server {
 
   /** The next request's length; 0 where there is none after all, -1 at the end. */
   receive(): number {
-    const { buffer } = this.request;
-    try {
-      return readSync(this.#session.fuse, buffer, 0, buffer.length, null);
-    } catch (error) {
-      return lengthOf(error);
-    }
+    return this.#device.receive(this.request.buffer);
   }
 
-  /** {@link receive} while others may work too. */
+  /** {@link receive} while answers are to come. */
   receiveLater(): Promise<number> {
-    const { buffer } = this.request;
-    return new Promise((resolve, reject) => {
-      readFrom(this.#session.fuse, buffer, 0, buffer.length, null, (error, length) => {
-        try {
-          resolve(error ? lengthOf(error) : length);
-        } catch (failure) {
-          reject(failure);
-        }
-      });
-    });
+    return this.#device.receiveLater(this.request.buffer);
   }
 
   answer(length: number): void {
@@ -108,13 +92,7 @@ export class Server {
       reply.send(this.#session.fuse);
     } catch (error) {
       // Nobody waits for it any more, or nothing is mounted any more: the next read tells.
-      if (!isErrno(error, 'ENOENT', UNMOUNTED)) throw error;
+      if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error;
     }
   }
-}
-
-function lengthOf(error: unknown): number {
-  if (isErrno(error, UNMOUNTED)) return -1;
-  if (isErrno(error, ...NOTHING_NOW)) return 0;
-  throw error;
 }
