@@ -1,8 +1,10 @@
-import { checkSnapshots, repairSnapshots } from '../snapshot/index.ts';
+import { listContainers } from '../runtime/index.ts';
+import { checkSnapshots, repairSnapshots, type SnapshotFinding } from '../snapshot/index.ts';
 import { type Job, startJob } from '../std/index.ts';
 import { type Finding, type FsckOptions, fsck, type SnapshotCheck } from '../store/index.ts';
 import type { Engine } from './engine.ts';
 import { pull } from './pull.ts';
+import { unpackBelow } from './unpack-below.ts';
 
 /** Tells how far a check is. */
 export type CheckEvent = Parameters<NonNullable<FsckOptions['report']>>[0];
@@ -31,11 +33,20 @@ function snapshotCheck(engine: Engine): SnapshotCheck {
   return {
     async *check({ repair }) {
       const before = checkSnapshots(engine.root);
-      const left = repair ? await repairSnapshots(engine.root) : before;
+      const left = repair ? await repairAll(engine) : before;
       for (const { message, name } of before) {
         const gone = repair && !left.some((finding) => finding.name === name && finding.message === message);
         yield { what: message, name, ...(gone && { repair: 'removed; unpacking makes it again' }) };
       }
     },
   };
+}
+
+/** Containers' own snapshots lack what is below them where that had to go: it is made again at once. */
+async function repairAll(engine: Engine): Promise<SnapshotFinding[]> {
+  await repairSnapshots(engine.root);
+  for (const container of await listContainers(engine.root)) {
+    await unpackBelow(engine, container).catch(() => {}); // what can't be made again is found again
+  }
+  return checkSnapshots(engine.root);
 }

@@ -3,6 +3,7 @@ import { type Container, containerExited, healthPlan, requireContainer, startDet
 import { EngineError } from '../std/index.ts';
 import type { Engine } from './engine.ts';
 import { removeSnapshot, removeUnstarted } from './remove-container.ts';
+import { unpackBelow } from './unpack-below.ts';
 
 /** The hidden verb that conmon runs at a container's end; the container's id follows. */
 const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
@@ -51,6 +52,7 @@ async function startInBackground(
   const exitCommand = [...program, '--root', engine.root, '--storage-driver', container.driver];
   exitCommand.push(...EXIT_VERB, container.id);
   try {
+    await unpackBelow(engine, container);
     const snapshot = await snapshots.open(container.snapshot);
     await startDetached(engine.root, container, snapshot, { ...progress, exitCommand });
   } catch (error) {

@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MachineLab } from '../vm/lab.ts';
-import { type Machine, startMachine } from '../vm/machine.ts';
+import type { Machine } from '../vm/machine.ts';
 import { type Proof, randomNumbers } from './proof.ts';
 
 /**
- * The power goes, at a random moment after a pull or a commit was acknowledged, while the next verbs work. After it `fsck` finds nothing
- * that `--repair` can't put right from what is there, and what was acknowledged is whole: it runs, without a network.
+ * The power goes, at a random moment after a pull or a commit was acknowledged, while the next verbs work. After it `fsck` finds no
+ * more than unpacked layers that had not reached the disk, `--repair` makes those again from blobs, and what was acknowledged is whole: it runs,
+ * without a registry.
  */
 export const powerCut: Proof = {
   count: 20,
   async run({ count, seed, log }) {
     const random = randomNumbers(seed);
-    using lab = new MachineLab();
+    using lab = await MachineLab.open();
     const { strata, tar } = lab;
-    let machine = await startMachine({ disk: lab.disk });
+    let machine = await lab.boot();
     try {
       await prepare(machine, lab);
       for (let round = 0; round < count; round++) {
@@ -33,7 +34,7 @@ export const powerCut: Proof = {
         await machine.require(behind.map((verb) => `${strata} ${verb} >/dev/null 2>&1 &`).join(' '));
         await sleep(delay);
         await machine.cut();
-        machine = await startMachine({ disk: lab.disk });
+        machine = await lab.boot();
         await judge(machine, lab, round);
         log(`${round + 1}: whole, ${delay} ms after`);
         await serve(machine, lab);
@@ -59,14 +60,17 @@ async function serve(machine: Machine, { strata }: MachineLab): Promise<void> {
   );
 }
 
+/** What `fsck` may say after a power cut: layers are made from blobs, and those that had not reached the disk are made again. */
+const HARMLESS =
+  /^snapshot .* (had not reached the disk when the machine stopped|stands on .*, which is not there|has no record)|waits in the trash|was left by a process that died|^clean$/;
+
 async function judge(machine: Machine, { strata }: MachineLab, round: number): Promise<void> {
-  const found = await machine.run(`${strata} fsck`);
-  if (found.code !== 0) {
-    assert.doesNotMatch(found.output, /blob|digest/, 'no blob was lost or torn');
-    await machine.require(`${strata} fsck --repair`);
-    assert.equal((await machine.require(`${strata} fsck`)).trim().split('\n').at(-1), 'clean');
-  }
-  const sum = 'md5sum -c /root/sum < /root/data || [ "$(md5sum < /root/data)" = "$(cat /root/sum)" ]';
+  const { output } = await machine.run(`${strata} fsck`);
+  for (const line of output.trim().split('\n')) assert.match(line, HARMLESS);
+  await machine.require(`${strata} start --attach work-${round}`); // its own layer is on one that has to be unpacked again
+  await machine.require(`${strata} fsck --repair`);
+  assert.equal((await machine.require(`${strata} fsck`)).trim().split('\n').at(-1), 'clean');
+  const sum = '[ "$(md5sum < /root/data)" = "$(cat /root/sum)" ]';
   await machine.require(`${strata} run --rm --network none made:${round} /bin/sh -c '${sum}'`);
   await machine.require(`${strata} run --rm --network none 127.0.0.1:5000/app:1 /bin/sh -c 'test -s /etc/passwd'`);
 }

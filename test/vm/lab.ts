@@ -1,30 +1,39 @@
-import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { busyboxTar, ENTRY } from '../strata.ts';
+import { bundleProgram } from '../../scripts/bundle.ts';
+import { busyboxTar } from '../strata.ts';
 import { type Machine, startMachine } from './machine.ts';
 
-const BUNDLE = join(import.meta.dirname, '../../dist/bin/strata.js');
+/** Inside the checkout, where the bundle finds its packages. */
+const CACHE = join(import.meta.dirname, '../../.cache/vm');
 
-/** A disk for machines, and a tar of a small root file system that they find under the same name. */
+/** A disk for machines, and what they find under the same names: the program as it stands now, and a tar of a small root file system. */
 export class MachineLab implements Disposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'strata-vm-lab-'));
   readonly disk: string = join(this.folder, 'disk');
-  /** Words of shell that run the program in a machine, its state on the disk. */
-  readonly strata: string = `node ${existsSync(BUNDLE) ? BUNDLE : ENTRY} --root /disk/state`;
   readonly tar: string;
+  readonly #program: string;
 
-  constructor() {
-    const tar = busyboxTar(this.folder);
-    if (tar === undefined) throw new Error('no busybox here: apt-get install busybox-static');
-    this.tar = tar;
-    this.clearDisk();
-  }
-
-  /** Gives the next machine a new disk. */
-  clearDisk(): void {
+  private constructor() {
+    mkdirSync(CACHE, { recursive: true });
+    this.#program = mkdtempSync(join(CACHE, 'program-'));
+    this.tar = busyboxTar(this.folder) ?? '';
     writeFileSync(this.disk, '');
     truncateSync(this.disk, 4 * 2 ** 30); // of holes
+  }
+
+  static async open(): Promise<MachineLab> {
+    const lab = new MachineLab();
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' });
+    const helpers = sources.filter((file) => /-(worker|helper)\.ts$/.test(file)).map((file) => join('src', file));
+    await bundleProgram(lab.#program, helpers);
+    return lab;
+  }
+
+  /** Words of shell that run the program in a machine, its state on the disk. */
+  get strata(): string {
+    return `node ${join(this.#program, 'strata.js')} --root /disk/state`;
   }
 
   boot(): Promise<Machine> {
@@ -33,5 +42,6 @@ export class MachineLab implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#program, { recursive: true, force: true });
   }
 }

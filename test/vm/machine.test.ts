@@ -12,7 +12,7 @@ describe('on Debian’s own kernel', { skip: whyNoMachine(), concurrency: false 
   let lab: MachineLab;
   let machine: Machine;
   before(async () => {
-    lab = new MachineLab();
+    lab = await MachineLab.open();
     machine = await lab.boot();
   });
   after(async () => {
