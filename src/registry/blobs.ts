@@ -1,7 +1,10 @@
+import { hasCode } from '../std/index.ts';
 import { ProtocolError } from './errors.ts';
 import { type Exchange, requireDigest } from './exchange.ts';
 import { parseRange } from './range.ts';
 import type { ByteRange } from './storage/blobs.ts';
+
+const TOUCH_AFTER = 15 * 60_000; // well within collection's grace
 
 /** end-2 and end-10: a blob of a repository. That another repository holds the bytes is nothing to this one's callers. */
 export async function serveBlob(exchange: Exchange, repository: string, text: string): Promise<void> {
@@ -22,6 +25,8 @@ async function getBlob(exchange: Exchange, repository: string, text: string): Pr
   const { storage } = exchange.registry;
   const held = await storage.names.findBlob(repository, digest);
   if (!held) throw unknownBlob(repository, digest);
+  // Who looks whether it is there pushes a manifest that names it next: collection leaves them the time.
+  if (exchange.method === 'HEAD') await storage.names.touchBlob(repository, digest, Date.now() - TOUCH_AFTER);
 
   const { size } = held;
   const etag = `"${digest}"`;
@@ -54,7 +59,12 @@ async function getBlob(exchange: Exchange, repository: string, text: string): Pr
   // The head goes with the first bytes: a file that can't be opened still becomes a proper error.
   exchange.response.statusCode = range ? 206 : 200;
   for (const [name, value] of Object.entries(head)) exchange.response.setHeader(name, value);
-  await storage.blobs.send(digest, part, exchange.response);
+  try {
+    await storage.blobs.send(digest, part, exchange.response);
+  } catch (error) {
+    const isGone = hasCode(error, 'DataLoss') && !(await storage.names.findBlob(repository, digest));
+    throw isGone ? unknownBlob(repository, digest) : error; // deleted and collected since we looked
+  }
   exchange.response.end();
 }
 

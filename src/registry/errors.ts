@@ -1,5 +1,6 @@
 import { DigestMismatch } from '../oci/index.ts';
 import { EngineError, type ErrorCode, isErrno } from '../std/index.ts';
+import { QuotaExceeded, TagImmutable } from './storage/names.ts';
 
 /** distribution-spec, "Error Codes", and distribution's own for pages, ranges and tags. */
 export type ProtocolCode =
@@ -74,6 +75,11 @@ export function protocolErrorOf(error: unknown): ProtocolError {
       detail: { expected: error.expected, actual: error.actual },
     });
   }
+  if (error instanceof QuotaExceeded) {
+    const { used, quota } = error;
+    return new ProtocolError('DENIED', error.message, { detail: { used, quota } });
+  }
+  if (error instanceof TagImmutable) return new ProtocolError('DENIED', error.message);
   if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
     return new ProtocolError('UNAVAILABLE', 'the registry has no space left', { status: 507, cause: error });
   }

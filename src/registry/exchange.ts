@@ -6,6 +6,8 @@ import type { ContentCache } from './content-cache.ts';
 import { ProtocolError } from './errors.ts';
 import type { Limits } from './limits.ts';
 import { type Action, type Caller, type Policy, refuse } from './policy.ts';
+import type { CompiledRules } from './rules.ts';
+import type { PushRules } from './storage/names.ts';
 import type { RegistryStorage } from './storage/open.ts';
 
 /** What the end points share. */
@@ -18,6 +20,8 @@ export interface Registry {
   readonly challenge: string;
   readonly allowDelete: boolean;
   readonly sparseIndexes: boolean;
+  /** Quotas, immutable tags. */
+  readonly rules: CompiledRules;
   /** Requests that write blobs now. */
   uploading: number;
 }
@@ -61,6 +65,12 @@ export class Exchange {
   /** Throws 401 or 403 unless the caller may. Comes before anything is looked up: what one may not see does not differ from what is not there. */
   demand(action: Action, repository?: string): void {
     if (!this.allows(action, repository)) refuse(this.caller, action, repository, this.registry.challenge);
+  }
+
+  /** What a push to this repository has to keep to. */
+  pushRules(repository: string): PushRules {
+    const { rules } = this.registry;
+    return { quota: rules.quotaOf(repository), isImmutable: (tag) => rules.isImmutable(repository, tag) };
   }
 
   send(status: number, headers: OutgoingHttpHeaders, body?: Uint8Array): void {

@@ -9,6 +9,7 @@ import { type Login, noLogin } from './login.ts';
 import { serveManifest } from './manifests.ts';
 import { type Caller, everybody, type Policy, refuse, usersOnly } from './policy.ts';
 import { isRepository, type Route, routeOf } from './router.ts';
+import { type CompiledRules, compileRules } from './rules.ts';
 import type { RegistryStorage } from './storage/open.ts';
 import { serveUpload, serveUploads } from './uploads.ts';
 
@@ -44,6 +45,8 @@ export interface RegistryHandlerOptions {
   readonly delete?: boolean;
   /** Whether an index is taken whose children are absent; false. */
   readonly sparseIndexes?: boolean;
+  /** Quotas and immutable tags; none. */
+  readonly rules?: CompiledRules;
   readonly limits?: Partial<Limits>;
   readonly log?: (record: AccessRecord) => void;
 }
@@ -61,6 +64,7 @@ export function registryHandler(
     challenge: login.challenge,
     allowDelete: options.delete ?? true,
     sparseIndexes: options.sparseIndexes ?? false,
+    rules: options.rules ?? compileRules(),
     uploading: 0,
   };
   const needsLogin = options.login !== undefined;

@@ -10,7 +10,7 @@ import { EngineError } from '../std/index.ts';
 import { ProtocolError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { isTag } from './router.ts';
-import type { ManifestRecord, NewManifest, RequiredContent } from './storage/names.ts';
+import { type ManifestRecord, type NewManifest, type RequiredContent, TagImmutable } from './storage/names.ts';
 
 /** end-3, end-7 and end-9: manifests and indexes by tag or digest. */
 export async function serveManifest(exchange: Exchange, repository: string, reference: string): Promise<void> {
@@ -44,9 +44,14 @@ async function getManifest(exchange: Exchange, repository: string, reference: st
   let content = cache.get(record.digest);
   if (!content) {
     content = await storage.names.readManifest(record.digest);
-    if (!content) throw new EngineError('DataLoss', `the bytes of manifest ${record.digest} are gone`);
+    if (!content) {
+      const isGone = !(await storage.names.findManifest(repository, record.digest)); // deleted and collected since we looked
+      if (isGone) throw unknownManifest(repository, reference);
+      throw new EngineError('DataLoss', `the bytes of manifest ${record.digest} are gone`);
+    }
     cache.set(record.digest, content);
   }
+  storage.names.recordPull(repository, record.digest);
   exchange.send(200, headers, content);
 }
 
@@ -72,6 +77,7 @@ async function putManifest(exchange: Exchange, repository: string, reference: st
     repository,
     { ...manifest, requires },
     digestAsked ? undefined : reference,
+    exchange.pushRules(repository),
   );
   if (missing[0]) throw missingContent(repository, missing);
   exchange.send(201, {
@@ -88,9 +94,11 @@ async function deleteManifest(exchange: Exchange, repository: string, reference:
   if (!exchange.registry.allowDelete) {
     throw new ProtocolError('UNSUPPORTED', 'this registry does not delete', { headers: { allow: 'GET, HEAD, PUT' } });
   }
-  const { names } = exchange.registry.storage;
+  const { storage, rules } = exchange.registry;
+  const { names } = storage;
+  if (!isDigest(reference) && rules.isImmutable(repository, reference)) throw new TagImmutable(repository, reference);
   const removed = isDigest(reference)
-    ? await names.removeManifest(repository, reference)
+    ? await names.removeManifest(repository, reference, exchange.pushRules(repository))
     : await names.removeTag(repository, reference);
   if (!removed) throw unknownManifest(repository, reference);
   exchange.send(202, { 'content-length': 0 });

@@ -1,20 +1,22 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { EngineError, errorMessage } from '../std/index.ts';
+import { EngineError } from '../std/index.ts';
 import { type Certificate, ensureCertificate } from './certificate.ts';
+import type { CollectionOptions, CollectionReport } from './collect.ts';
+import { Collector } from './collector.ts';
+import { serveControl } from './control.ts';
 import { type AccessRecord, registryHandler } from './handler.ts';
 import { passwordFile } from './htpasswd.ts';
+import { listen, makeServer, stop } from './http-server.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { basicLogin } from './login.ts';
 import { type Policy, usersOnly } from './policy.ts';
+import { type ContentRules, compileRules } from './rules.ts';
 import { openRegistryStorage, type RegistryStorage, temporaryRegistryStorage } from './storage/open.ts';
 
-const EXPIRE_EVERY = 3600_000;
-
 export interface RegistryOptions {
+  /** Instead of a folder: closed when the registry ends. */
+  readonly storage?: RegistryStorage;
   /** Where everything is kept; a temporary folder that ends with the registry where it is left out. */
   readonly folder?: string;
   /** Address to listen on; 127.0.0.1. */
@@ -32,6 +34,10 @@ export interface RegistryOptions {
   readonly policy?: Policy;
   readonly delete?: boolean;
   readonly sparseIndexes?: boolean;
+  /** Immutable tags, quotas, retention. */
+  readonly rules?: ContentRules;
+  /** How and how often (in milliseconds; 0 for never) what nothing needs is collected. Without it, only by {@link RunningRegistry.collect}. */
+  readonly collection?: Omit<CollectionOptions, 'dryRun' | 'signal'> & { readonly every?: number };
   readonly limits?: Partial<Limits>;
   readonly log?: (record: AccessRecord) => void;
 }
@@ -45,6 +51,8 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly port: number;
   /** With `tls: 'auto'`. */
   readonly certificate?: Certificate;
+  /** Removes what nothing needs, while everything else goes on. One runs at a time: a second call waits for its turn. */
+  collect(options?: CollectionOptions): Promise<CollectionReport>;
   /** Takes no more requests, finishes those that run (for `limits.stopTime` at most), and closes the storage. */
   close(): Promise<void>;
 }
@@ -59,8 +67,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
       `plain HTTP on ${host} would show passwords and images to the network; use tls (--tls auto), or plainHttp (--plain-http) where that is meant`,
     );
   }
-  const storage =
-    options.folder === undefined ? await temporaryRegistryStorage() : await openRegistryStorage(options.folder);
+  const rules = compileRules(options.rules);
+  const storage = options.storage ?? (await openStorage(options.folder));
   try {
     const certificate = options.tls === 'auto' ? await ownCertificate(options, host) : undefined;
     const pair = certificate ?? (options.tls === 'auto' ? undefined : options.tls);
@@ -69,6 +77,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     const handler = registryHandler({
       storage,
       limits,
+      rules,
       delete: options.delete ?? true,
       sparseIndexes: options.sparseIndexes ?? false,
       ...(login && { login }),
@@ -80,12 +89,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     await listen(server, host, port);
     const address = server.address() as AddressInfo;
     const name = hostOf(host, address.port);
-    const stopExpiring = expireUploads(storage, limits);
+    const collector = new Collector(storage, { ...options.collection, rules, uploadLife: limits.uploadLife });
+    const control = options.folder === undefined ? undefined : await serveControl(resolve(options.folder), collector);
 
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
-      closing ??= stop(server, limits.stopTime)
-        .then(stopExpiring)
+      closing ??= Promise.all([stop(server, limits.stopTime), control?.close()])
+        .then(() => collector.stop())
         .finally(() => storage[Symbol.asyncDispose]());
       return closing;
     };
@@ -94,6 +104,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
       host: name,
       port: address.port,
       ...(certificate && { certificate }),
+      collect: (more) => collector.collect(more),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -103,102 +114,16 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   }
 }
 
+async function openStorage(folder: string | undefined): Promise<RegistryStorage> {
+  return folder === undefined ? await temporaryRegistryStorage() : await openRegistryStorage(folder);
+}
+
 async function ownCertificate({ folder, names = [] }: RegistryOptions, host: string): Promise<Certificate> {
   if (folder === undefined) {
     throw new EngineError('InvalidArgument', "tls 'auto' keeps its keys in the registry's folder: name one");
   }
   const wildcard = host === '0.0.0.0' || host === '::';
   return await ensureCertificate(join(resolve(folder), 'tls'), { names: wildcard ? names : [host, ...names] });
-}
-
-function makeServer(pair: { cert: string; key: string } | undefined, limits: Limits): Server {
-  const options = {
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headerTime,
-    requestTimeout: 0, // an upload may take hours; one that stands still or crawls is ended by the others
-    keepAliveTimeout: 75_000,
-    connectionsCheckingInterval: 5000,
-    noDelay: true,
-  };
-  const server = pair
-    ? createHttpsServer({
-        ...options,
-        cert: pair.cert,
-        key: pair.key,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: limits.headerTime,
-      })
-    : createHttpServer(options);
-  server.maxConnections = limits.connections;
-  server.setTimeout(limits.idleTime);
-  server.on('clientError', refuseGarbage);
-  return server;
-}
-
-/** What is not HTTP, or too much of it. */
-function refuseGarbage(error: NodeJS.ErrnoException, socket: import('node:stream').Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  (socket as Socket).destroySoon?.();
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  await new Promise<void>((done, fail) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      fail(
-        new EngineError(
-          error.code === 'EADDRINUSE' ? 'Conflict' : 'Unavailable',
-          `the registry can't listen on ${host}:${port}: ${errorMessage(error)}`,
-          { cause: error },
-        ),
-      ),
-    );
-    server.listen(port, host, () => {
-      server.removeAllListeners('error');
-      server.on('error', () => {}); // of one connection: it is gone already
-      done();
-    });
-  });
-}
-
-/** Clients that keep a connection would hold the end up: idle ones are closed until none is left. */
-async function stop(server: Server, patience: number): Promise<void> {
-  const closed = new Promise<void>((done) => server.close(() => done()));
-  const deadline = performance.now() + patience;
-  let open = true;
-  void closed.then(() => {
-    open = false;
-  });
-  while (open && performance.now() < deadline) {
-    server.closeIdleConnections();
-    await Promise.race([closed, sleep(20)]);
-  }
-  server.closeAllConnections();
-  await closed;
-}
-
-/** Sweeps dead upload sessions now and every hour; returns what ends that. */
-function expireUploads({ blobs }: RegistryStorage, { uploadLife }: Limits): () => Promise<void> {
-  let running: Promise<unknown> = Promise.resolve();
-  const sweep = (): void => {
-    running = blobs.expireUploads(Date.now() - uploadLife).catch(() => {}); // the next one tries again
-  };
-  sweep();
-  const timer = setInterval(sweep, EXPIRE_EVERY);
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await running;
-  };
 }
 
 function isLoopback(host: string): boolean {

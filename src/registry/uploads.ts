@@ -5,6 +5,7 @@ import { type Exchange, requireDigest } from './exchange.ts';
 import { parseContentRange } from './range.ts';
 import { isRepository } from './router.ts';
 import type { ReceiveLimits, Upload } from './storage/blobs.ts';
+import { QuotaExceeded } from './storage/names.ts';
 
 /** end-4 and end-11: a blob in one request, a mount from another repository, or the start of a session. */
 export async function serveUploads(exchange: Exchange, repository: string): Promise<void> {
@@ -18,11 +19,13 @@ export async function serveUploads(exchange: Exchange, repository: string): Prom
   }
   if (query.has('digest')) {
     const digest = requireDigest(query.get('digest'));
+    if (!(await registry.storage.names.findBlob(repository, digest))) await expectRoom(exchange, repository);
+    using _claim = await registry.storage.names.claimBlob(digest);
     const size = await whileUploading(exchange, () =>
       registry.storage.blobs.store(exchange.body(), digest, limitsOf(exchange)),
     );
     if (size === undefined) throw interrupted();
-    await registry.storage.names.linkBlob(repository, digest, size);
+    await registry.storage.names.linkBlob(repository, digest, size, exchange.pushRules(repository));
     return sendCreated(exchange, repository, digest);
   }
   const algorithm = query.get('digest-algorithm') ?? 'sha256';
@@ -61,15 +64,12 @@ export async function serveUpload(exchange: Exchange, repository: string, id: st
 /** Whether the repository now holds the blob. A source that the caller may not read is as good as one that does not have it. */
 async function mountBlob(exchange: Exchange, repository: string, digest: Digest): Promise<boolean> {
   const { names } = exchange.registry.storage;
+  const rules = exchange.pushRules(repository);
   const from = exchange.query.get('from');
   if (from !== null && isRepository(from) && exchange.allows('pull', from)) {
-    const held = await names.findBlob(from, digest);
-    if (held) {
-      await names.linkBlob(repository, digest, held.size);
-      return true;
-    }
+    if (await names.mountBlob(from, repository, digest, rules)) return true;
   }
-  return exchange.allows('pull', repository) && (await names.findBlob(repository, digest)) !== undefined;
+  return exchange.allows('pull', repository) && (await names.mountBlob(repository, repository, digest, rules));
 }
 
 /** Takes the request's body into the session and returns the new offset. */
@@ -80,6 +80,7 @@ async function append(exchange: Exchange, upload: Upload): Promise<number> {
     throw new ProtocolError('BLOB_UPLOAD_INVALID', 'Content-Range must be START-END');
   }
   const length = exchange.contentLength();
+  await expectRoom(exchange, upload.repository, upload.offset);
   if (range && length !== undefined && length !== range.end - range.start + 1) {
     throw new ProtocolError('SIZE_INVALID', `Content-Range and Content-Length (${length}) differ`);
   }
@@ -107,9 +108,19 @@ async function finish(exchange: Exchange, upload: Upload): Promise<void> {
   const digest = requireDigest(exchange.query.get('digest'));
   const { blobs, names } = exchange.registry.storage;
   if (exchange.contentLength() !== 0) await append(exchange, upload);
+  using _claim = await names.claimBlob(digest);
   const size = await blobs.finishUpload(upload.id, digest);
-  await names.linkBlob(upload.repository, digest, size);
+  await names.linkBlob(upload.repository, digest, size, exchange.pushRules(upload.repository));
   sendCreated(exchange, upload.repository, digest);
+}
+
+/** Refuses a body that is too large for the repository's quota before it travels; what counts is asked again when it is linked. */
+async function expectRoom(exchange: Exchange, repository: string, offset = 0): Promise<void> {
+  const { quota } = exchange.pushRules(repository);
+  if (quota === undefined) return;
+  const size = offset + (exchange.contentLength() ?? 0);
+  const used = await exchange.registry.storage.names.usageOf(repository);
+  if (used + size > quota) throw new QuotaExceeded(repository, { used, size, quota });
 }
 
 async function whileUploading<Result>({ registry }: Exchange, work: () => Promise<Result>): Promise<Result> {

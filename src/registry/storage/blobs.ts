@@ -38,8 +38,6 @@ export interface ReceiveLimits {
 export interface BlobStorage extends AsyncDisposable {
   /** Writes a blob's bytes, or a part of them, to `sink` without ending it. Throws where the sink closes early, and DataLoss where bytes are missing. */
   send(digest: Digest, range: ByteRange, sink: Writable): Promise<void>;
-  /** Whether the bytes are there. */
-  has(digest: Digest): Promise<boolean>;
   /** Stores `source` under `digest` and returns its size; undefined where it ended early. Throws {@link DigestMismatch}. */
   store(source: Readable, digest: Digest, limits: ReceiveLimits): Promise<number | undefined>;
   /** Begins a session; `algorithm` is the one that its digest will probably have. */
@@ -57,6 +55,12 @@ export interface BlobStorage extends AsyncDisposable {
   /** Ends a session: its bytes become the blob `digest`. Returns their count. Throws {@link DigestMismatch} and forgets the session. */
   finishUpload(id: string, digest: Digest): Promise<number>;
   cancelUpload(id: string): Promise<void>;
+  /** Every blob whose bytes are there; those that come or go meanwhile may be missing. */
+  list(): AsyncIterable<Digest>;
+  /** Removes a blob's bytes and returns their count, 0 where there were none. Only for what nobody can claim meanwhile. */
+  remove(digest: Digest): Promise<number>;
+  /** A blob's bytes by number; undefined where there are none. */
+  sizeOf(digest: Digest): Promise<number | undefined>;
   /** Forgets sessions that nothing was written to since `before` (milliseconds since 1970); returns how many. */
   expireUploads(before: number): Promise<number>;
 }

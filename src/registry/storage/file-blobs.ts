@@ -1,6 +1,6 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, type Digest, DigestMismatch, hexOf } from '../../oci/index.ts';
+import { algorithmOf, type Digest, DigestMismatch, hexOf, isDigest } from '../../oci/index.ts';
 import { EngineError, isErrno, syncFolder } from '../../std/index.ts';
 import type { BlobStorage } from './blobs.ts';
 import { receive } from './receive.ts';
@@ -46,11 +46,26 @@ export async function fileBlobs(folder: string, { durable = true }: { durable?: 
       }
     },
 
-    async has(digest) {
-      return await stat(pathOf(folder, digest)).then(
-        () => true,
-        () => false,
-      );
+    async sizeOf(digest) {
+      return await sizeOf(pathOf(folder, digest));
+    },
+
+    async *list() {
+      for (const algorithm of await namesIn(join(folder, 'blobs'))) {
+        for (const start of await namesIn(join(folder, 'blobs', algorithm))) {
+          for (const hex of await namesIn(join(folder, 'blobs', algorithm, start))) {
+            const digest = `${algorithm}:${hex}`;
+            if (isDigest(digest)) yield digest; // whatever else lies there is not ours
+          }
+        }
+      }
+    },
+
+    async remove(digest) {
+      const path = pathOf(folder, digest);
+      const size = await sizeOf(path);
+      await rm(path, { force: true });
+      return size ?? 0;
     },
 
     async store(source, digest, limits) {
@@ -88,4 +103,22 @@ export async function fileBlobs(folder: string, { durable = true }: { durable?: 
 function pathOf(folder: string, digest: Digest): string {
   const hex = hexOf(digest);
   return join(folder, 'blobs', algorithmOf(digest), hex.slice(0, 2), hex);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
 }

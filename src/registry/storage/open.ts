@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,21 +9,30 @@ import type { NameStorage } from './names.ts';
 import { tryProcessLock } from './process-lock.ts';
 import { sqliteNames } from './sqlite-names.ts';
 
+const NAMES = 'names.sqlite';
+
 /** What a registry keeps its content in. */
 export interface RegistryStorage extends AsyncDisposable {
   readonly blobs: BlobStorage;
   readonly names: NameStorage;
 }
 
-/** Files and SQLite below `folder`, which is made where it is missing. One process at a time: throws Conflict for a second. */
-export async function openRegistryStorage(folder: string): Promise<RegistryStorage> {
+/**
+ * Files and SQLite below `folder`, which is made where it is missing; without `create`, NotFound is thrown. One process at a time: throws
+ * Conflict for a second.
+ */
+export async function openRegistryStorage(
+  folder: string,
+  { create = true }: { create?: boolean } = {},
+): Promise<RegistryStorage> {
   const root = resolve(folder);
+  if (!create && !existsSync(join(root, NAMES))) throw new EngineError('NotFound', `${root} holds no registry`);
   await mkdir(root, { recursive: true, mode: 0o700 });
   const lock = tryProcessLock(join(root, 'lock'));
   if (!lock) throw new EngineError('Conflict', `another registry serves ${root}; stop it or choose another folder`);
   try {
     const blobs = await fileBlobs(root);
-    return together(blobs, sqliteNames(join(root, 'names.sqlite')), () => lock[Symbol.dispose]());
+    return together(blobs, sqliteNames(join(root, NAMES)), () => lock[Symbol.dispose]());
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { EngineError } from '../../std/index.ts';
 
 /** Version of the tables below: an older program refuses, a newer one upgrades. */
-const VERSION = 1;
+const VERSION = 2;
 
 const TABLES = `
 -- A manifest's bytes, once for all repositories.
@@ -20,8 +20,10 @@ CREATE TABLE held_manifest (
   artifact_type TEXT,
   annotations   TEXT,
   pushed        INTEGER NOT NULL,
+  pulled        INTEGER,
   PRIMARY KEY (repository, digest)
 ) WITHOUT ROWID;
+CREATE INDEX held_manifest_digest ON held_manifest (digest);
 CREATE INDEX held_manifest_subject ON held_manifest (repository, subject, digest) WHERE subject IS NOT NULL;
 CREATE TABLE held_blob (
   repository    TEXT NOT NULL,
@@ -49,17 +51,29 @@ CREATE TABLE requirement (
   kind          TEXT NOT NULL,
   PRIMARY KEY (manifest, digest)
 ) WITHOUT ROWID;
+CREATE INDEX requirement_digest ON requirement (digest);
 `;
 
-/** Makes the tables in an empty database, or checks that those there are of this version. */
+/** From each version to the next. */
+const UPGRADES: Readonly<Record<number, string>> = {
+  1: `
+    ALTER TABLE held_manifest ADD COLUMN pulled INTEGER;
+    CREATE INDEX held_manifest_digest ON held_manifest (digest);
+    CREATE INDEX requirement_digest ON requirement (digest);
+  `,
+};
+
+/** Makes the tables in an empty database, or brings those there to this version. Throws NotImplemented for a newer one. */
 export function prepareSchema(database: DatabaseSync): void {
   const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   if (found === VERSION) return;
-  if (found !== 0) {
+  if (found > VERSION || found < 0) {
     throw new EngineError(
       'NotImplemented',
       `the registry's names are of format ${found}, this program knows ${VERSION}; use a newer one`,
     );
   }
-  database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${VERSION}; COMMIT`);
+  const steps =
+    found === 0 ? TABLES : Array.from({ length: VERSION - found }, (_, step) => UPGRADES[found + step]).join('');
+  database.exec(`BEGIN; ${steps} PRAGMA user_version = ${VERSION}; COMMIT`);
 }
