@@ -54,7 +54,10 @@ class Lines {
         if (rest) this.#write(event.id, rest);
         this.#rests.delete(event.id);
         if (this.#why && event.why !== undefined) this.#write(event.id, `MADE because ${event.why}`);
-        this.#write(event.id, event.cached ? 'CACHED' : `DONE ${(event.milliseconds / 1000).toFixed(1)}s`);
+        this.#write(
+          event.id,
+          event.cached && event.key !== undefined ? 'CACHED' : `DONE ${(event.milliseconds / 1000).toFixed(1)}s`,
+        );
         return;
       }
       case 'warning':

@@ -9,5 +9,6 @@ export type * from './instruction.ts';
 export { parseMount, type RunMount } from './mount.ts';
 export { errorAt, parseDockerfile, parseTrigger } from './parse.ts';
 export { matchesPath, type PathPattern, parsePathPattern } from './path-pattern.ts';
+export { image, Recipe } from './recipe.ts';
 export { globalArgs, PROXY_ARGS, platformArgs, Scope } from './scope.ts';
 export { findStage, type Stage, stagesOf } from './stages.ts';

@@ -9,6 +9,7 @@ export {
   pruneBuildCache,
 } from './build-cache.ts';
 export { type BuildOutput, parseOutput } from './build-output.ts';
+export { buildRecipe } from './build-recipe.ts';
 export { type CheckEvent, check } from './check.ts';
 export { type CommitContainerOptions, commit } from './commit.ts';
 export { type CopyImageOptions, copy } from './copy.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { packageFolder } from '../../examples/build-image.ts';
 import { readImageFile } from '../../examples/read-image.ts';
 import '../../examples/registry-in-a-test.ts';
 import { startRegistry } from '../../src/registry/index.ts';
@@ -34,4 +35,10 @@ test('an image that is pushed is read from its registry into memory, and pulled 
   assert.equal(code, 0, stderr);
   assert.equal(stdout, 'upper\n');
   assert.match(stderr, /pulled 127\.0\.0\.1:\d+\/team\/app:1/);
+});
+
+test('an image is made of a folder, from code', async () => {
+  await using strata = new Strata('strata-examples-');
+  const id = await packageFolder(EXAMPLES, 'packaged:1', { root: strata.env['STRATA_ROOT'] as string });
+  assert.match(await strata.run('images', '--quiet', '--no-trunc'), new RegExp(id));
 });
