@@ -22,5 +22,10 @@ export type {
   RequiredContent,
   TagRecord,
 } from './storage/names.ts';
-export { openRegistryStorage, type RegistryStorage, temporaryRegistryStorage } from './storage/open.ts';
+export {
+  memoryRegistryStorage,
+  openRegistryStorage,
+  type RegistryStorage,
+  temporaryRegistryStorage,
+} from './storage/open.ts';
 export { trustInstructions } from './trust.ts';

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { EngineError } from '../../std/index.ts';
 import type { BlobStorage } from './blobs.ts';
 import { fileBlobs } from './file-blobs.ts';
+import { memoryBlobs } from './memory-blobs.ts';
 import type { NameStorage } from './names.ts';
 import { tryProcessLock } from './process-lock.ts';
 import { sqliteNames } from './sqlite-names.ts';
@@ -44,6 +45,11 @@ export async function temporaryRegistryStorage(): Promise<RegistryStorage> {
   const folder = await mkdtemp(join(tmpdir(), 'overstrata-registry-'));
   const blobs = await fileBlobs(folder, { durable: false });
   return together(blobs, sqliteNames(':memory:'), () => rm(folder, { recursive: true, force: true }));
+}
+
+/** In memory alone: for tests, and gone when it is disposed. */
+export function memoryRegistryStorage(): RegistryStorage {
+  return together(memoryBlobs(), sqliteNames(':memory:'), () => {});
 }
 
 function together(blobs: BlobStorage, names: NameStorage, release: () => void | Promise<void>): RegistryStorage {
