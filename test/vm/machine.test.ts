@@ -23,11 +23,11 @@ describe('on Debian’s own kernel', { skip: whyNoMachine(), concurrency: false 
   /** Runs a driver's own test file there. `pattern` names the tests where all of them would take too long. */
   const contract = (driver: string, { pattern = '', variables = '' } = {}): Promise<string> =>
     machine.require(
-      `cd ${ROOT} && export STRATA_TEST_SLOW=1 ${variables} && node --test ${pattern && `--test-name-pattern='${pattern}'`} src/snapshot/drivers/${driver}.test.ts`,
-      { timeout: 170_000 },
+      `cd ${ROOT} && export STRATA_TEST_SLOW=1 ${variables} && node --test --test-reporter=tap ${pattern && `--test-name-pattern='${pattern}'`} src/snapshot/drivers/${driver}.test.ts`,
+      { timeout: 290_000 },
     );
 
-  test('the devicemapper driver is a Snapshotter', { timeout: 180_000 }, async (t) => {
+  test('the devicemapper driver is a Snapshotter', { timeout: 300_000 }, async (t) => {
     const said = await contract('devicemapper');
     assert.match(said, /# pass (?!0)/);
     assert.match(said, /# skipped 0/);
