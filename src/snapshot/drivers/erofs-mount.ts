@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LayerImageFiles } from '../../layer/index.ts';
 import { attachLoop, directAlignmentOf, MountFlag, mount } from '../../linux/index.ts';
-import type { Digest } from '../../oci/index.ts';
+import { type Digest, isDigest } from '../../oci/index.ts';
 import { EngineError, isErrno } from '../../std/index.ts';
 import { placeOf, requireSnapshot, type SnapshotFolder } from '../folder.ts';
 import { isTreeMounted, lockBriefly, readImageNote } from '../layer-mount.ts';
@@ -101,7 +101,9 @@ function mountTree(folder: SnapshotFolder, name: Digest): void {
 /** The tree of another snapshot of the same layer, where it is mounted already. */
 function mountedTwin(folder: SnapshotFolder, layer: string): string | undefined {
   try {
-    const place = placeOf(folder, readFileSync(join(layer, MOUNTED), 'utf8'));
+    const name = readFileSync(join(layer, MOUNTED), 'utf8');
+    if (!isDigest(name)) return undefined; // torn by a kill
+    const place = placeOf(folder, name);
     return isTreeMounted(place) ? join(place, 'fs') : undefined;
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;

@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../../oci/index.ts';
 import { isDigest } from '../../oci/index.ts';
+import { hasCode } from '../../std/index.ts';
 import { runChore } from '../chores.ts';
 import { snapshotterOf } from '../compose.ts';
 import type { Filling } from '../driver.ts';
@@ -30,7 +31,11 @@ export function erofsDriver(root: string): Snapshotter {
     ...snapshots,
     async unpack(name, layer) {
       await snapshots.unpack(name, layer);
-      mountChain(folder, [name]); // the first container need not
+      try {
+        mountChain(folder, [name]); // the first container need not
+      } catch (error) {
+        if (!hasCode(error, 'NotFound')) throw error; // removed again already
+      }
     },
     async sync() {
       const layers = unsyncedLayers(folder);
