@@ -4,11 +4,13 @@ import type { Proof } from './proof.ts';
 
 const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
   bare: async () => (await import('./bare.ts')).bare,
+  'build-crash': async () => (await import('./build-crash.ts')).buildCrash,
   crash: async () => (await import('./crash.ts')).crash,
   'dockerfile-fuzz': async () => (await import('./dockerfile-fuzz.ts')).dockerfileFuzz,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
   'power-cut': async () => (await import('./power-cut.ts')).powerCut,
   race: async () => (await import('./race.ts')).race,
+  'registry-collect': async () => (await import('./registry-collect.ts')).registryCollect,
   union: async () => (await import('./union.ts')).union,
 };
 
