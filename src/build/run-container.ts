@@ -12,6 +12,7 @@ import {
 } from '../runtime/index.ts';
 import type { ActiveSnapshot, Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
+import { buildLabels } from './abandoned.ts';
 import { clampTimes } from './layer-tar.ts';
 import { chainOf } from './layers.ts';
 import type { Session } from './session.ts';
@@ -50,6 +51,7 @@ export async function runContainer(
     user: state.config.User ?? '',
     workingDir: state.config.WorkingDir || '/',
     hostname: HOSTNAME,
+    labels: buildLabels(),
     mounts: settings.mounts,
     network: settings.network,
     security: { privileged: settings.privileged },

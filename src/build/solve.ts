@@ -14,6 +14,7 @@ import { hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
+import { removeAbandoned } from './abandoned.ts';
 import { openCache } from './cache.ts';
 import { explainMiss } from './explain.ts';
 import { type BuildRecord, type BuiltStep, openHistory } from './history.ts';
@@ -63,8 +64,18 @@ export async function solve(
     return before.record;
   };
   const failed = new AbortController();
+  let opened: Promise<Snapshotter> | undefined;
+  const snapshots = async (): Promise<Snapshotter> => {
+    const snapshotter = await place.snapshots();
+    await removeAbandoned(place.root, snapshotter);
+    return snapshotter;
+  };
   const session: Session = {
     ...place,
+    snapshots() {
+      opened ??= snapshots();
+      return opened;
+    },
     options,
     cache: openCache(place.root),
     layers: new Layers(place.store, place.scratch),
