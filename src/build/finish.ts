@@ -1,5 +1,13 @@
-import { type Image, imageOf } from '../image/index.ts';
-import { describe, encodeDocument, type ImageConfig, type Manifest, MediaType } from '../oci/index.ts';
+import { type Image, imageOf, platformOf } from '../image/index.ts';
+import {
+  type Descriptor,
+  describe,
+  encodeDocument,
+  type ImageConfig,
+  type Index,
+  type Manifest,
+  MediaType,
+} from '../oci/index.ts';
 import type { Store } from '../store/index.ts';
 import type { BuildState } from './state.ts';
 
@@ -40,4 +48,19 @@ export async function storeImage(
   const target = describe(manifestBytes, MediaType.ociManifest);
   await store.content.putAll([configBytes, manifestBytes]);
   return imageOf(target, target, manifest, config);
+}
+
+/** Stores the index of images of several platforms. */
+export async function storeIndex(store: Store, images: readonly Image[]): Promise<Descriptor> {
+  const index: Index = {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: images.map(({ manifestDescriptor, config }) => ({
+      ...manifestDescriptor,
+      platform: platformOf(config),
+    })),
+  };
+  const bytes = encodeDocument(index);
+  await store.content.put(bytes);
+  return describe(bytes, MediaType.ociIndex);
 }

@@ -1,7 +1,7 @@
 export { type BuildCache, cachedLayers, openCache, type StepRecord, type StoredStep } from './cache.ts';
 export { type ContextInput, type OpenedContext, openContext } from './context.ts';
 export { type DigestIndex, openDigestIndex } from './digest-index.ts';
-export { storeImage } from './finish.ts';
+export { storeImage, storeIndex } from './finish.ts';
 export { folderTree } from './folder-tree.ts';
 export { type BuildHistory, type BuildRecord, type BuiltStep, newBuildID, openHistory } from './history.ts';
 export { ignoringTree, subtree } from './ignoring-tree.ts';

@@ -85,7 +85,7 @@ function failure(args: readonly string[], { exitCode, error }: { exitCode: numbe
     'InvalidArgument',
     error === undefined
       ? `${JSON.stringify(shown)} ended with exit code ${exitCode}`
-      : `${JSON.stringify(shown)}: ${error}`,
+      : `${JSON.stringify(shown)}: ${error}${/exec format/i.test(error) ? '; programs of another platform need binfmt_misc and qemu-user-static here' : ''}`,
   );
 }
 

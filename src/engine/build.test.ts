@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Dockerfiles look like it
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -25,7 +25,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { flatten } from '../../test/fixtures/flat-image.ts';
 import { busyboxTar } from '../../test/strata.ts';
 import { DockerfileError } from '../dockerfile/index.ts';
-import type { Image } from '../image/index.ts';
+import { type Image, readImage } from '../image/index.ts';
 import { EngineError } from '../std/index.ts';
 import { type BuildProgress, type BuildSettings, build, checkBuild } from './build.ts';
 import { buildCacheUsage, buildHistory, pruneBuildCache } from './build-cache.ts';
@@ -34,6 +34,16 @@ import { importImage } from './import-image.ts';
 import { pruneImages } from './prune-images.ts';
 
 const needsRoot = process.getuid?.() === 0 ? false : 'RUN needs root';
+
+const needsGit = spawnSync('git', ['--version']).status === 0 ? false : 'not installed: git';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 /** An engine of its own, and folders that go with the test. */
 class Yard {
@@ -399,6 +409,67 @@ test('what is built goes to a folder, a tar or an archive', async (t) => {
   writeFileSync(join(context, 'b'), 'new');
   await yard.build(context, { outputs: [{ type: 'local', dest: folder }] });
   assert.equal(readFileSync(join(folder, 'b'), 'utf8'), 'new');
+});
+
+test('several platforms are an index, each with its own arguments', async (t) => {
+  const yard = await Yard.open(t);
+  const context = yard.context({
+    Dockerfile: 'FROM scratch\nARG TARGETARCH TARGETVARIANT\nCOPY <<E /arch\n$TARGETARCH$TARGETVARIANT\nE\n',
+  });
+  const platforms = [
+    { os: 'linux', architecture: 'amd64' },
+    { os: 'linux', architecture: 'arm', variant: 'v7' },
+  ];
+  const { target } = await build(yard.engine, context, { platforms, tags: ['many:1'] }).result;
+  for (const [index, text] of ['amd64', 'armv7'].entries()) {
+    const image = await readImage(yard.engine.store.content, target, platforms[index]);
+    assert.equal(await yard.digest(image, 'arch'), sha(`${text}\n`));
+  }
+});
+
+test('a git repository is a context: a ref, a commit, a folder', { skip: needsGit }, async (t) => {
+  const yard = await Yard.open(t);
+  const repository = yard.context(
+    { Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'one', 'sub/Dockerfile': 'FROM scratch\nCOPY . /s\n' },
+    'work',
+  );
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-c', 'user.email=a@b', '-c', 'user.name=n', ...args], {
+      cwd: repository,
+      encoding: 'utf8',
+    }).trim();
+  symlinkSync('/etc', join(repository, 'out'));
+  git('init', '-q', '-b', 'main');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'one');
+  git('tag', 'v1');
+  writeFileSync(join(repository, 'f'), 'two');
+  git('commit', '-q', '-a', '-m', 'two');
+  execFileSync('git', ['clone', '-q', '--bare', repository, join(yard.folder, 'r.git')]);
+  const port = await freePort();
+  const daemon = spawn(
+    'git',
+    ['daemon', '--export-all', `--base-path=${yard.folder}`, '--listen=127.0.0.1', `--port=${port}`],
+    { stdio: 'ignore', detached: true },
+  );
+  t.after(() => process.kill(-(daemon.pid as number)));
+  await sleep(500);
+  const url = `git://127.0.0.1:${port}/r.git`;
+  for (const [suffix, content] of [
+    ['', 'two'],
+    ['#v1', 'one'],
+    [`#${git('rev-parse', 'v1')}`, 'one'],
+  ] as const) {
+    assert.equal(await yard.digest((await yard.build(url + suffix)).image, 'f'), sha(content), suffix);
+  }
+  assert.deepEqual(await yard.paths((await yard.build(`${url}#main:sub`)).image), ['s', 's/Dockerfile']);
+  await assert.rejects(yard.build(`${url}#main:out`), /no folder out/);
+  await assert.rejects(yard.build(`${url}#none`), /git fetch/);
+  assert.equal(
+    await yard.digest((await yard.build(`${url}#main:../..`)).image, 'f'),
+    sha('two'),
+    'the root of the repository',
+  );
 });
 
 test('checks are told without a build', async (t) => {

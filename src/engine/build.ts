@@ -11,10 +11,18 @@ import {
   openScratch,
   solve,
   storeImage,
+  storeIndex,
 } from '../build/index.ts';
 import { checkDockerfile, type Finding, findingsFail, platformArgs } from '../dockerfile/index.ts';
 import { type Image, readRecord, requireImage } from '../image/index.ts';
-import { formatReference, hostPlatform, type Platform, parseReference, withDefaultTag } from '../oci/index.ts';
+import {
+  type Descriptor,
+  formatReference,
+  hostPlatform,
+  type Platform,
+  parseReference,
+  withDefaultTag,
+} from '../oci/index.ts';
 import { type ByteStream, EngineError, errorMessage, type Job, startJob } from '../std/index.ts';
 import type { TransferEvent } from '../transfer/index.ts';
 import { type BuildOutput, writeOutput } from './build-output.ts';
@@ -24,7 +32,9 @@ import { imageEvent } from './image-event.ts';
 
 /** What `docker build` takes, parsed. */
 export interface BuildSettings
-  extends Omit<BuildOptions, 'dockerfile' | 'context' | 'resolveImage' | 'namedContexts' | 'epoch'> {
+  extends Omit<BuildOptions, 'dockerfile' | 'context' | 'resolveImage' | 'namedContexts' | 'epoch' | 'platform'> {
+  /** Several make an index; this host's where none is named. */
+  readonly platforms?: readonly Platform[];
   /** The Dockerfile's path; `-` for standard input. */
   readonly file?: string;
   readonly stdin?: ByteStream;
@@ -43,7 +53,10 @@ export interface BuildSettings
 export type BuildProgress = BuildEvent | { readonly kind: 'transfer'; readonly event: TransferEvent };
 
 export interface Built {
+  /** The first platform's. */
   readonly image: Image;
+  /** What the names mean: the image's manifest, or the index of several. */
+  readonly target: Descriptor;
   readonly findings: readonly Finding[];
 }
 
@@ -70,42 +83,52 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
         `the Dockerfile asks to fail where checks find something, and they found ${findings.length}`,
       );
     await using lease = await store.lease();
-    const recording = startRecord(root, location, settings);
     const place = { root, store, scratch: scratch.path, snapshots: () => engine.snapshots() };
-    const solving = solve(
-      place,
-      {
-        ...settings,
-        dockerfile,
-        context: async () => tree,
-        namedContexts: namedContexts(settings.contexts ?? new Map()),
-        resolveImage: async (name, platform) => {
-          const image = await baseImage(engine, name, { platform, settings, signal, report });
-          await lease.add(image.manifestDescriptor.digest, image.target.digest);
-          return image;
-        },
-      },
-      { signal, report, ...recording },
-    );
-    const state = await solving.catch((error: unknown) => {
-      recording.end({ error: errorMessage(error) });
-      throw error;
-    });
-    const image = await storeImage(store, state, {
-      ...(settings.labels && { labels: settings.labels }),
-      ...(settings.epoch && { epoch: settings.epoch }),
-    });
-    recording.end({ image: image.id });
+    const { platforms = [] } = settings;
     const outputs = settings.outputs ?? [];
-    for (const output of outputs) await writeOutput(place, output, { image, state, names: tags, signal });
     const kept = outputs.length === 0 || outputs.some(({ type }) => type === 'image');
-    if (!kept) return { image, findings };
-    if (tags.length === 0) await store.images.set(undefined, image.target);
+    if (platforms.length > 1 && outputs.some(({ type }) => type !== 'image'))
+      throw new EngineError('InvalidArgument', 'several platforms are an index, which no --output holds but the image');
+    const images: Image[] = [];
+    for (const platform of platforms.length > 0 ? platforms : [undefined]) {
+      const recording = startRecord(root, location, { ...settings, platform });
+      const solving = solve(
+        place,
+        {
+          ...settings,
+          ...(platform && { platform }),
+          dockerfile,
+          context: async () => tree,
+          namedContexts: namedContexts(settings.contexts ?? new Map()),
+          resolveImage: async (name, wanted) => {
+            const image = await baseImage(engine, name, { platform: wanted, settings, signal, report });
+            await lease.add(image.manifestDescriptor.digest, image.target.digest);
+            return image;
+          },
+        },
+        { signal, report, ...recording },
+      );
+      const state = await solving.catch((error: unknown) => {
+        recording.end({ error: errorMessage(error) });
+        throw error;
+      });
+      const image = await storeImage(store, state, {
+        ...(settings.labels && { labels: settings.labels }),
+        ...(settings.epoch && { epoch: settings.epoch }),
+      });
+      recording.end({ image: image.id });
+      for (const output of outputs) await writeOutput(place, output, { image, state, names: tags, signal });
+      images.push(image);
+    }
+    const [image] = images as [Image];
+    if (!kept) return { image, target: image.target, findings };
+    const target = images.length === 1 ? image.target : await storeIndex(store, images);
+    if (tags.length === 0) await store.images.set(undefined, target);
     for (const name of tags) {
-      await store.images.set(name, image.target);
+      await store.images.set(name, target);
       imageEvent(engine, 'tag', name);
     }
-    return { image, findings };
+    return { image, target, findings };
   }, settings);
 }
 
@@ -113,7 +136,7 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
 function startRecord(
   root: string,
   location: string,
-  { file, target, platform, tags = [] }: BuildSettings,
+  { file, target, platform, tags = [] }: BuildSettings & { readonly platform: Platform | undefined },
 ): { steps: BuiltStep[]; subject: string; end(outcome: { image?: string; error?: string }): void } {
   const started = new Date();
   const place = location === '-' || /^[a-z]+:\/\//i.test(location) ? location : resolve(location);
@@ -157,7 +180,7 @@ export async function checkBuild(
 }
 
 function findingsOf(
-  { platform = hostPlatform(), buildArgs }: BuildSettings,
+  { platforms: [platform = hostPlatform()] = [], buildArgs }: BuildSettings,
   {
     dockerfile,
     ignore,

@@ -68,7 +68,12 @@ export const build: Command = command({
       metavar: 'FOLDER|type=TYPE,dest=FILE',
       description: 'Write it to a folder, or as tar, docker or oci to a file; - is standard output',
     },
-    platform: { kind: 'string', metavar: 'OS/ARCH', description: 'Build for this platform' },
+    platform: {
+      kind: 'list',
+      separator: ',',
+      metavar: 'OS/ARCH',
+      description: 'Build for this platform; several make an index',
+    },
     progress: {
       kind: 'string',
       choices: ['auto', 'plain', 'tty', 'rawjson', 'quiet'],
@@ -121,7 +126,7 @@ export const build: Command = command({
       outputs: flags.output.map((text) => parseOutput(text, io.stdout)),
       ...(flags.file !== undefined && { file: flags.file }),
       ...(flags.target !== undefined && { target: flags.target }),
-      ...(flags.platform !== undefined && { platform: parsePlatform(flags.platform) }),
+      platforms: flags.platform.map((text) => parsePlatform(text)),
       ...(flags.shmSize !== undefined && { shmSize: flags.shmSize }),
       ...(epoch !== undefined && { epoch: new Date(epoch * 1000) }),
     };
@@ -133,16 +138,16 @@ export const build: Command = command({
     }
     await using job = buildImage(await engine(), location, settings);
     const quiet = flags.quiet || flags.progress === 'quiet';
-    const { image } = await showBuild<BuildProgress, Awaited<typeof job.result>>(io, job, {
+    const { image, target } = await showBuild<BuildProgress, Awaited<typeof job.result>>(io, job, {
       how: quiet ? 'quiet' : flags.progress,
       why: flags.why,
     });
-    const { id, manifestDescriptor } = image;
+    const { id } = image;
     if (flags.iidfile !== undefined) await writeFile(flags.iidfile, id);
     if (flags.metadataFile !== undefined) {
       const metadata = {
         'containerimage.config.digest': id,
-        'containerimage.digest': manifestDescriptor.digest,
+        'containerimage.digest': target.digest,
         ...(flags.tag.length > 0 && { 'image.name': flags.tag.join(',') }),
       };
       await writeFile(flags.metadataFile, `${JSON.stringify(metadata, null, 2)}\n`);
