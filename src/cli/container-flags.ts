@@ -215,7 +215,7 @@ function parseHost(text: string): string {
   return `${text.slice(0, at)}:${text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')}`;
 }
 
-function parseUlimit(text: string): Ulimit {
+export function parseUlimit(text: string): Ulimit {
   const [, name, soft, hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? [];
   if (!name)
     throw new EngineError('InvalidArgument', `--ulimit ${text}: expected NAME=SOFT[:HARD], such as nofile=1024:2048`);

@@ -12,6 +12,7 @@ import { parsePlatform } from '../../oci/index.ts';
 import { EngineError, isErrno } from '../../std/index.ts';
 import { showBuild } from '../build-progress.ts';
 import { type Command, command } from '../command.ts';
+import { parseUlimit } from '../container-flags.ts';
 import { showTransfer } from '../progress.ts';
 
 export const build: Command = command({
@@ -92,6 +93,10 @@ export const build: Command = command({
     ssh: { kind: 'list', metavar: 'default|ID=SOCKET', description: 'An agent for RUN --mount=type=ssh' },
     tag: { kind: 'list', short: 't', metavar: 'NAME[:TAG]', complete: 'image', description: 'Name of the image' },
     target: { kind: 'string', metavar: 'STAGE', description: 'Build this stage, not the last one' },
+    ulimit: { kind: 'list', metavar: 'NAME=SOFT[:HARD]', description: 'Set a resource limit of RUN' },
+    load: { kind: 'boolean', hidden: true, description: 'As docker: what is built is in the store anyway' },
+    rm: { kind: 'boolean', hidden: true, default: true, description: 'As docker: containers of steps never stay' },
+    forceRm: { kind: 'boolean', hidden: true, description: 'As --rm' },
     why: { kind: 'boolean', description: 'Say of each step that is made why no earlier result fitted' },
     timestamp: {
       kind: 'number',
@@ -123,6 +128,7 @@ export const build: Command = command({
       noCache: flags.noCache || (flags.noCacheFilter.length > 0 && new Set(flags.noCacheFilter)),
       network: flags.network === 'host' ? 'host' : 'none',
       addHosts: flags.addHost,
+      ulimits: flags.ulimit.map(parseUlimit),
       outputs: flags.output.map((text) => parseOutput(text, io.stdout)),
       ...(flags.file !== undefined && { file: flags.file }),
       ...(flags.target !== undefined && { target: flags.target }),
