@@ -51,6 +51,9 @@ async function pullImage(
   const { store } = engine;
   await using _lease = await store.lease(); // what arrives is not collected before it has its name
   const snapshots = await engine.snapshots();
+  // What was unpacked before is on the disk by now, or soon: it needs not be made again after a stop of the machine.
+  const settled = snapshots.sync();
+  settled.catch(() => {}); // it is thrown where it is awaited
   const before = await store.images.get(name);
   await using _worker = before ? undefined : readyWorker(); // starts while the registry is asked
   const source = (await engine.registries()).place(reference, { signal });
@@ -83,6 +86,7 @@ async function pullImage(
     return { name, digest: copied.target.digest, changed: before?.descriptor.digest !== target.digest, image };
   } finally {
     await unpacking?.settle();
+    await settled;
   }
 }
 
