@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   snapshot: ['std', 'linux', 'oci', 'fuse', 'layer', 'union'],
   image: ['std', 'oci', 'compression', 'layer', 'store', 'snapshot'],
   transfer: ['std', 'oci', 'compression', 'client', 'tar', 'layer', 'store', 'image'],
+  lazy: ['std', 'linux', 'oci', 'compression', 'client', 'fuse', 'layer', 'union', 'snapshot'],
   runtime: ['std', 'linux', 'oci', 'tar', 'layer', 'snapshot'],
   build: [
     'std',
@@ -48,6 +49,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'snapshot',
     'image',
     'transfer',
+    'lazy',
     'runtime',
     'dockerfile',
     'build',

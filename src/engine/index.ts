@@ -24,6 +24,7 @@ export { exec, execInBackground } from './exec.ts';
 export { exportContainer } from './export-container.ts';
 export { type ImageFiles, imageTables, openImageFiles } from './image-files.ts';
 export { type ImportOptions, type ImportProgress, importImage } from './import-image.ts';
+export { type IndexedImage, indexImage, indexRemoteImage } from './index-image.ts';
 export { type Info, info } from './info.ts';
 export { type InspectOptions, inspectAny } from './inspect.ts';
 export { inspectRemote, type RemoteInspection } from './inspect-remote.ts';

@@ -16,6 +16,7 @@ import type { ContentStore, Store } from '../store/index.ts';
 import { compressedSource, copyImage, type TransferEvent } from '../transfer/index.ts';
 import type { Engine } from './engine.ts';
 import { imageEvent } from './image-event.ts';
+import { sendMadeIndex } from './index-image.ts';
 
 export interface PushOptions {
   readonly signal?: AbortSignal;
@@ -56,6 +57,8 @@ async function pushImage(engine: Engine, text: string, { signal, report }: JobCo
     allPlatforms: whole,
   });
   const { registry, repository } = reference;
+  if (whole || copied.target.digest === image.manifestDescriptor.digest)
+    await sendMadeIndex(engine, reference, image.manifestDescriptor.digest, { signal });
   await store.images.set(name, record.descriptor, {
     source: formatReference({ registry, repository, digest: copied.target.digest }),
   });

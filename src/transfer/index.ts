@@ -1,3 +1,4 @@
+export { chooseImage } from './choose-image.ts';
 export { type CompressOptions, compressedSource } from './compressed-source.ts';
 export { type CopiedImage, type CopyOptions, copyImage } from './copy-image.ts';
 export type { LayoutEntry } from './layout-index.ts';

@@ -47,6 +47,12 @@ export const imageVerbs: readonly Verb[] = [
     load: async () => (await import('../commands/image-ls.ts')).imageLs,
   },
   {
+    names: ['image index'],
+    group,
+    summary: 'Make what a lazy start of an image needs',
+    load: async () => (await import('../commands/image-index.ts')).imageIndex,
+  },
+  {
     names: ['tag', 'image tag'],
     group,
     summary: 'Give an image another name',
