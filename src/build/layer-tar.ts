@@ -1,6 +1,7 @@
 import type { ByteStream } from '../std/index.ts';
 import { readTar, type TarEntry, type TarInput, writeTar } from '../tar/index.ts';
 import type { Placed } from './place.ts';
+import { joinPath, type Tree } from './tree.ts';
 
 /** A layer's members in order. The same placed names give the same bytes; names of one inode become hard links. */
 export function* layerMembers(placed: readonly Placed[], epoch?: bigint): Generator<TarInput> {
@@ -40,6 +41,21 @@ function entryOf(
     ...(device && { device }),
     ...(xattrs && xattrs.size > 0 && { xattrs }),
   };
+}
+
+/** All of a tree as a tar. */
+export function treeTar(tree: Tree): ByteStream {
+  return writeTar(layerMembers([...everything(tree, '')]));
+}
+
+function* everything(tree: Tree, folder: string): Generator<Placed> {
+  for (const name of tree.names(folder)) {
+    const path = joinPath(folder, name);
+    const node = tree.node(path);
+    if (!node) continue;
+    yield { path, node, ...(node.type === 'file' && { from: { tree, path } }) };
+    if (node.type === 'directory') yield* everything(tree, path);
+  }
 }
 
 /** A layer's tar with nothing in it younger than `epoch`, in nanoseconds since 1970. */

@@ -9,7 +9,7 @@ import {
   type Stage,
   stagesOf,
 } from '../dockerfile/index.ts';
-import { type Image, platformOf } from '../image/index.ts';
+import { type Image, platformOf, storeLayer } from '../image/index.ts';
 import { hostPlatform, type Platform, parsePlatform } from '../oci/index.ts';
 import type { Snapshotter } from '../snapshot/index.ts';
 import { EngineError } from '../std/index.ts';
@@ -18,6 +18,7 @@ import { removeAbandoned } from './abandoned.ts';
 import { openCache } from './cache.ts';
 import { explainMiss } from './explain.ts';
 import { type BuildRecord, type BuiltStep, openHistory } from './history.ts';
+import { treeTar } from './layer-tar.ts';
 import { chainOf, Layers } from './layers.ts';
 import type { BuildEvent, BuildOptions } from './options.ts';
 import { type Session, turns } from './session.ts';
@@ -177,9 +178,12 @@ class Solver {
       throw error instanceof EngineError ? fail(error.message) : error;
     }
     if (base === '') throw fail(`${from.base} is empty: the base image needs a name`);
-    const below = findStage(this.#stages, base, { before: index });
+    const scratch = scratchState(platform ?? this.#platform, this.#variables);
+    const named = this.#session.options.namedContexts?.get(base);
+    if (named && 'tree' in named) return this.#folderState(scratch, named.tree);
+    const below = named ? undefined : findStage(this.#stages, base, { before: index });
     if (below) return inheritState(await this.#stage(below), this.#variables);
-    if (base === 'scratch') return scratchState(platform ?? this.#platform, this.#variables);
+    if (base === 'scratch' && !named) return scratch;
     try {
       return await this.#image(base, platform);
     } catch (error) {
@@ -189,6 +193,13 @@ class Solver {
         (error.code === 'NotFound' || error.code === 'InvalidArgument');
       throw isPlain ? errorAt(this.#dockerfile, from, error.message, error) : error;
     }
+  }
+
+  /** A folder as a base: one layer of all that is in it. */
+  async #folderState(scratch: BuildState, tree: Tree): Promise<BuildState> {
+    const { store, signal } = this.#session;
+    const descriptor = await storeLayer(store, treeTar(tree), { signal });
+    return { ...scratch, stack: [{ descriptor, diffID: descriptor.digest }] };
   }
 
   /** An image's state, read once. */
@@ -217,11 +228,11 @@ class Solver {
       const context = this.#context;
       return { tree: () => context, where: 'the build context' };
     }
-    const needed = this.#find(from, stage);
-    if (needed) return this.#stackTree(await this.#stage(needed), `the stage ${from}`);
-    if (/^\d+$/.test(from)) throw errorAt(this.#dockerfile, instruction, `there is no stage ${from} above`);
     const named = this.#session.options.namedContexts?.get(from);
     if (named && 'tree' in named) return { tree: async () => named.tree, where: `the context ${from}` };
+    const needed = named ? undefined : this.#find(from, stage);
+    if (needed) return this.#stackTree(await this.#stage(needed), `the stage ${from}`);
+    if (/^\d+$/.test(from)) throw errorAt(this.#dockerfile, instruction, `there is no stage ${from} above`);
     if (from === 'scratch') throw errorAt(this.#dockerfile, instruction, 'there is nothing in scratch to copy');
     return this.#stackTree(await this.#image(from, undefined), `the image ${from}`);
   }

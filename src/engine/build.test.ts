@@ -472,6 +472,44 @@ test('a git repository is a context: a ref, a commit, a folder', { skip: needsGi
   );
 });
 
+test('a further context is copied from, is a base, and goes before a stage of its name', async (t) => {
+  const yard = await Yard.open(t);
+  const further = yard.context({ f: 'further', no: '', '.dockerignore': 'no\n.dockerignore\n' }, 'further');
+  const context = yard.context({
+    Dockerfile: 'FROM scratch AS two\nCOPY f /f\nFROM one\nCOPY --from=one f /g\nCOPY --from=two f /h\n',
+    f: 'own',
+  });
+  const contexts = new Map([
+    ['one', further],
+    ['two', further],
+  ]);
+  const { image } = await yard.build(context, { contexts });
+  const found = await flatten(yard.engine.store, image);
+  assert.deepEqual([...found].map(([path, { sha256 }]) => [path, sha256]).sort(), [
+    ['f', sha('further')],
+    ['g', sha('further')],
+    ['h', sha('further')],
+  ]);
+  await assert.rejects(yard.build(context, { contexts: new Map([['one', join(further, 'f')]]) }), /no folder/);
+});
+
+test('a build argument that nothing asks for is told', async (t) => {
+  const yard = await Yard.open(t);
+  const context = yard.context({ Dockerfile: 'ARG a\nFROM scratch\nARG b\nCOPY x /x\n', x: '' });
+  const buildArgs = new Map([
+    ['a', '1'],
+    ['b', '2'],
+    ['typo', '3'],
+    ['HTTP_PROXY', 'x'],
+    ['TARGETARCH', 'y'],
+  ]);
+  const { events } = await yard.build(context, { buildArgs });
+  assert.deepEqual(
+    events.flatMap((event) => (event.kind === 'warning' ? [event.message] : [])),
+    ['the build argument typo is not asked for by any ARG'],
+  );
+});
+
 test('checks are told without a build', async (t) => {
   const yard = await Yard.open(t);
   const findings = await checkBuild(yard.engine, yard.context({ Dockerfile: 'FROM scratch as A\nMAINTAINER x\n' }));

@@ -1,9 +1,11 @@
-import { resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   type BuildEvent,
   type BuildOptions,
   type BuiltStep,
   folderTree,
+  ignoringTree,
   type NamedContext,
   newBuildID,
   openContext,
@@ -12,8 +14,17 @@ import {
   solve,
   storeImage,
   storeIndex,
+  type Tree,
 } from '../build/index.ts';
-import { checkDockerfile, type Finding, findingsFail, platformArgs } from '../dockerfile/index.ts';
+import {
+  checkDockerfile,
+  type Dockerfile,
+  type Finding,
+  findingsFail,
+  PROXY_ARGS,
+  parseIgnore,
+  platformArgs,
+} from '../dockerfile/index.ts';
 import { type Image, readRecord, requireImage } from '../image/index.ts';
 import {
   type Descriptor,
@@ -77,6 +88,8 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
     const { dockerfile, tree } = opened;
     const findings = findingsOf(settings, opened);
     for (const { rule, message, line } of findings) report({ kind: 'warning', message: `${rule}: ${message}`, line });
+    for (const name of unusedArgs(dockerfile, settings.buildArgs))
+      report({ kind: 'warning', message: `the build argument ${name} is not asked for by any ARG` });
     if (findings.length > 0 && findingsFail(dockerfile))
       throw new EngineError(
         'InvalidArgument',
@@ -225,9 +238,25 @@ function namedContexts(contexts: ReadonlyMap<string, string>): ReadonlyMap<strin
   return new Map(
     [...contexts].map(([name, where]): [string, NamedContext] => {
       const [, image] = /^docker-image:\/\/(.+)$/.exec(where) ?? [];
-      return [name, image === undefined ? { tree: folderTree(where) } : { image }];
+      return [name, image === undefined ? { tree: contextFolder(where) } : { image }];
     }),
   );
+}
+
+/** A further context, without what its own `.dockerignore` names. */
+function contextFolder(path: string): Tree {
+  const ignore = join(path, '.dockerignore');
+  const tree = folderTree(resolve(path));
+  if (tree.node('')?.type !== 'directory') throw new EngineError('NotFound', `no folder ${path} to be a context`);
+  return existsSync(ignore) ? ignoringTree(tree, parseIgnore(readFileSync(ignore, 'utf8'))) : tree;
+}
+
+/** `--build-arg` names that no ARG asks for: a slip of the pen, most likely. */
+function unusedArgs({ instructions }: Dockerfile, buildArgs: ReadonlyMap<string, string> = new Map()): string[] {
+  const asked = new Set(instructions.flatMap((one) => (one.kind === 'ARG' ? one.args.map(({ name }) => name) : [])));
+  const known = (name: string): boolean =>
+    asked.has(name) || PROXY_ARGS.has(name) || name === 'SOURCE_DATE_EPOCH' || /^(?:BUILDKIT_|TARGET|BUILD)/.test(name);
+  return [...asked].some((name) => name.includes('$')) ? [] : [...buildArgs.keys()].filter((name) => !known(name));
 }
 
 function tagOf(text: string): string {

@@ -113,12 +113,13 @@ export const build: Command = command({
   async run({ args, flags, io, signal, print, engine }) {
     const [location] = args as [string];
     const { env } = io;
-    const epoch = flags.timestamp ?? epochOf(env['SOURCE_DATE_EPOCH']);
+    const given = buildArgs(flags.buildArg, env);
+    const epoch = flags.timestamp ?? epochOf(given.get('SOURCE_DATE_EPOCH') ?? env['SOURCE_DATE_EPOCH']);
     const settings: BuildSettings = {
       signal,
       stdin: io.stdin,
       tags: flags.tag,
-      buildArgs: buildArgs(flags.buildArg, env),
+      buildArgs: given,
       labels: Object.fromEntries(flags.label),
       pull: flags.pull,
       contexts: flags.buildContext,
