@@ -3,8 +3,8 @@ import { checkSnapshots, repairSnapshots, type SnapshotFinding } from '../snapsh
 import { type Job, startJob } from '../std/index.ts';
 import { type Finding, type FsckOptions, fsck, type SnapshotCheck } from '../store/index.ts';
 import type { Engine } from './engine.ts';
+import { unpackBelow } from './open-snapshot.ts';
 import { pull } from './pull.ts';
-import { unpackBelow } from './unpack-below.ts';
 
 /** Tells how far a check is. */
 export type CheckEvent = Parameters<NonNullable<FsckOptions['report']>>[0];

@@ -5,6 +5,7 @@ import { copyFromRoot, copyToRoot, liveRootOf, openFiles, requireContainer, stat
 import { type ByteStream, EngineError, hasCode } from '../std/index.ts';
 import { readTar, writeTar } from '../tar/index.ts';
 import type { Engine } from './engine.ts';
+import { openSnapshot } from './open-snapshot.ts';
 
 export interface CopyFilesOptions {
   /** Follows a link at the end of the source. */
@@ -163,5 +164,5 @@ async function openRoot(engine: Engine, name: string): Promise<{ readonly path: 
   const container = requireContainer(engine.root, name);
   const live = liveRootOf(container);
   if (live !== undefined) return { path: live, async [Symbol.asyncDispose]() {} };
-  return openFiles(container, await (await engine.snapshots(container.driver)).open(container.snapshot));
+  return openFiles(container, await openSnapshot(engine, container));
 }

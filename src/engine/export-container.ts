@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Change, diffTrees, packLayer } from '../layer/index.ts';
 import { type Container, isActive, openFiles, requireContainer } from '../runtime/index.ts';
 import type { Engine } from './engine.ts';
+import { openSnapshot } from './open-snapshot.ts';
 
 /** The container's whole file system as a tar, without what is mounted in it. A running one is read as it stands at each moment. */
 export async function* exportContainer(engine: Engine, name: string): AsyncGenerator<Uint8Array> {
@@ -15,8 +16,7 @@ async function* packRunning({ state: { pid } }: Container): ByteStreamGenerator 
 }
 
 async function* packStopped(engine: Engine, container: Container): ByteStreamGenerator {
-  const snapshots = await engine.snapshots(container.driver);
-  await using files = await openFiles(container, await snapshots.open(container.snapshot));
+  await using files = await openFiles(container, await openSnapshot(engine, container));
   yield* packLayer(diffTrees(undefined, files.path));
 }
 

@@ -1,6 +1,7 @@
 import { type Container, type RunResult, type RunStreams, runForeground, StartError } from '../runtime/index.ts';
 import { attach } from './attach.ts';
 import type { Engine } from './engine.ts';
+import { openSnapshot } from './open-snapshot.ts';
 import { removeSnapshot, removeUnstarted } from './remove-container.ts';
 import { start, watchHealth } from './start.ts';
 
@@ -19,11 +20,10 @@ export interface RunOptions {
  */
 export async function run(engine: Engine, container: Container, options: RunOptions = {}): Promise<RunResult> {
   if (container.tty) return runInTerminal(engine, container, options);
-  const snapshots = await engine.snapshots(container.driver);
   watchHealth(engine, container);
   let result: RunResult;
   try {
-    result = await runForeground(engine.root, container, await snapshots.open(container.snapshot), options);
+    result = await runForeground(engine.root, container, await openSnapshot(engine, container), options);
   } catch (error) {
     await removeUnstarted(engine, container, error);
     throw error;

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { type Container, containerExited, healthPlan, requireContainer, startDetached } from '../runtime/index.ts';
 import { EngineError } from '../std/index.ts';
 import type { Engine } from './engine.ts';
+import { openSnapshot } from './open-snapshot.ts';
 import { removeSnapshot, removeUnstarted } from './remove-container.ts';
-import { unpackBelow } from './unpack-below.ts';
 
 /** The hidden verb that conmon runs at a container's end; the container's id follows. */
 const EXIT_VERB: readonly string[] = ['internal', 'container-exit'];
@@ -48,12 +48,10 @@ async function startInBackground(
       'InvalidArgument',
       'a container in the background needs a program that looks after its end: give openEngine the option program',
     );
-  const snapshots = await engine.snapshots(container.driver);
   const exitCommand = [...program, '--root', engine.root, '--storage-driver', container.driver];
   exitCommand.push(...EXIT_VERB, container.id);
   try {
-    await unpackBelow(engine, container);
-    const snapshot = await snapshots.open(container.snapshot);
+    const snapshot = await openSnapshot(engine, container);
     await startDetached(engine.root, container, snapshot, { ...progress, exitCommand });
   } catch (error) {
     await removeUnstarted(engine, container, error);

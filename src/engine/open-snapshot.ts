@@ -1,6 +1,13 @@
 import { requireImage, unpackImage } from '../image/index.ts';
 import type { Container } from '../runtime/index.ts';
+import type { ActiveSnapshot } from '../snapshot/index.ts';
 import type { Engine } from './engine.ts';
+
+/** What a container changed, on layers that are there: see {@link unpackBelow}. */
+export async function openSnapshot(engine: Engine, container: Container): Promise<ActiveSnapshot> {
+  await unpackBelow(engine, container);
+  return (await engine.snapshots(container.driver)).open(container.snapshot);
+}
 
 /**
  * Sees to it that the layers below a container are there: a stop of the machine may have taken them before they reached the disk, and
