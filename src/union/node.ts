@@ -1,6 +1,5 @@
 import type { Attributes, Inode, InodeType } from './file-system.ts';
 import type { LayerNode } from './layer-node.ts';
-import type { OpenFile } from './open-file.ts';
 import type { RealNode } from './real-node.ts';
 
 /** What a name is made of: one in the writable layer, or those of the layers below, the top one first; several are directories that merge. */
@@ -9,7 +8,13 @@ export interface Parts {
   readonly lowers: readonly LayerNode[];
 }
 
-const NONE: ReadonlySet<OpenFile> = new Set();
+/** A handle of a file, as the file itself knows it. */
+export interface OpenHandle {
+  /** The file was copied up to `path`: it is read there from now on. */
+  move(path: string): void;
+}
+
+const NONE: ReadonlySet<OpenHandle> = new Set();
 
 /** An inode that somebody knows. */
 export class Node implements Inode {
@@ -23,7 +28,7 @@ export class Node implements Inode {
   readonly names: { parent: Node; name: string }[] = [];
   /** Those that somebody knows; of directories. */
   readonly children: Map<string, Node> | undefined;
-  #open: Set<OpenFile> | undefined;
+  #open: Set<OpenHandle> | undefined;
   /** Has no name any more. While it is open, its file in the writable layer is kept under a name in the work folder. */
   removed: { readonly last: Attributes; readonly kept: boolean } | undefined;
 
@@ -52,16 +57,16 @@ export class Node implements Inode {
   }
 
   /** Its handles; most files have none, and there are many. */
-  get open(): ReadonlySet<OpenFile> {
+  get open(): ReadonlySet<OpenHandle> {
     return this.#open ?? NONE;
   }
 
-  opened(file: OpenFile): void {
+  opened(file: OpenHandle): void {
     this.#open ??= new Set();
     this.#open.add(file);
   }
 
-  closed(file: OpenFile): void {
+  closed(file: OpenHandle): void {
     this.#open?.delete(file);
     if (this.#open?.size === 0) this.#open = undefined;
   }

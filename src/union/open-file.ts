@@ -4,10 +4,10 @@ import { fsPath } from '../std/index.ts';
 import { errnoError } from './errno.ts';
 import type { Handle } from './file-system.ts';
 import type { Content } from './layer-node.ts';
-import type { Node } from './node.ts';
+import type { Node, OpenHandle } from './node.ts';
 
 /** An open file: of the writable layer by a descriptor, of one below by its content, until a copy-up moves it. */
-export class OpenFile implements Handle {
+export class OpenFile implements Handle, OpenHandle {
   readonly inode: Node;
   readonly writable: boolean;
   onMoved: (() => void) | undefined;
@@ -34,7 +34,6 @@ export class OpenFile implements Handle {
     return this.#fd ?? this.#opened().fd;
   }
 
-  /** The file was copied up: it is read there from now on. */
   move(path: string): void {
     this.#fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW);
     this.#content?.[Symbol.dispose]();
