@@ -13,6 +13,7 @@ export class Collector {
   #turn: Promise<unknown> = Promise.resolve();
   /** What the last whole collection removed. */
   last: (CollectionReport & { readonly ended: number }) | undefined;
+  readonly totals = { count: 0, bytes: 0 };
 
   constructor(
     storage: RegistryStorage,
@@ -34,7 +35,11 @@ export class Collector {
     const signals = [this.#stopping.signal, ...(more.signal ? [more.signal] : [])];
     return await this.#inTurn(async () => {
       const report = await collect(this.#storage, { ...this.#options, ...more, signal: AbortSignal.any(signals) });
-      if (!report.dryRun) this.last = { ...report, ended: Date.now() };
+      if (!report.dryRun) {
+        this.last = { ...report, ended: Date.now() };
+        this.totals.count += 1;
+        this.totals.bytes += report.bytes;
+      }
       return report;
     });
   }

@@ -5,7 +5,8 @@ import { readAll } from '../std/index.ts';
 import type { ContentCache } from './content-cache.ts';
 import { ProtocolError } from './errors.ts';
 import type { Limits } from './limits.ts';
-import { type Action, type Caller, type Policy, refuse } from './policy.ts';
+import type { Login } from './login.ts';
+import { type Action, type Caller, isAllowed, type Policy, refuse } from './policy.ts';
 import type { CompiledRules } from './rules.ts';
 import type { PushRules } from './storage/names.ts';
 import type { RegistryStorage } from './storage/open.ts';
@@ -16,8 +17,7 @@ export interface Registry {
   readonly cache: ContentCache;
   readonly policy: Policy;
   readonly limits: Limits;
-  /** What a 401 asks for. */
-  readonly challenge: string;
+  readonly login: Login;
   readonly allowDelete: boolean;
   readonly sparseIndexes: boolean;
   /** Quotas, immutable tags. */
@@ -59,12 +59,20 @@ export class Exchange {
   }
 
   allows(action: Action, repository?: string): boolean {
-    return this.registry.policy(this.caller, action, repository);
+    return isAllowed(this.registry.policy, this.caller, action, repository);
   }
 
   /** Throws 401 or 403 unless the caller may. Comes before anything is looked up: what one may not see does not differ from what is not there. */
   demand(action: Action, repository?: string): void {
-    if (!this.allows(action, repository)) refuse(this.caller, action, repository, this.registry.challenge);
+    if (!this.allows(action, repository)) this.refuse(action, repository);
+  }
+
+  refuse(action: Action, repository?: string): never {
+    const { scope: _, ...owner } = this.caller;
+    const hasToken = this.caller.scope !== undefined;
+    const mayWithToken = hasToken && isAllowed(this.registry.policy, owner, action, repository);
+    const challenge = this.registry.login.challenge(this.request, { action, repository, insufficient: hasToken });
+    return refuse(this.caller, action, repository, { challenge, mayWithToken });
   }
 
   /** What a push to this repository has to keep to. */

@@ -1,39 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AccessRecord, type Trace, watchRequest } from './access-log.ts';
 import { serveBlob } from './blobs.ts';
 import { ContentCache } from './content-cache.ts';
 import { ProtocolError, protocolErrorOf } from './errors.ts';
 import { Exchange, type Registry } from './exchange.ts';
+import type { Faults } from './faults.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { serveCatalog, serveReferrers, serveTags } from './listings.ts';
-import { type Login, noLogin } from './login.ts';
+import { type Login, noLogin, unauthorized } from './login.ts';
 import { serveManifest } from './manifests.ts';
-import { type Caller, everybody, type Policy, refuse, usersOnly } from './policy.ts';
+import type { Metrics } from './metrics.ts';
+import { everybody, type Policy, usersOnly } from './policy.ts';
+import { sendProblem } from './problem.ts';
 import { isRepository, type Route, routeOf } from './router.ts';
 import { type CompiledRules, compileRules } from './rules.ts';
 import type { RegistryStorage } from './storage/open.ts';
+import { TOKEN_PATH } from './token-login.ts';
+import { serveToken, type TokenServer } from './token-server.ts';
 import { serveUpload, serveUploads } from './uploads.ts';
 
 const CACHE_BYTES = 32 << 20;
-const LINGER_BYTES = 16 << 20;
-const LINGER_TIME = 5000;
-
-/** What was asked and how it ended: one record a request, for the face to write. */
-export interface AccessRecord {
-  /** Milliseconds since 1970, at the start. */
-  readonly time: number;
-  /** Milliseconds. */
-  readonly duration: number;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  /** False where the connection broke before the answer was out. */
-  readonly complete: boolean;
-  readonly address: string | undefined;
-  readonly user: string | undefined;
-  readonly agent: string | undefined;
-  /** What went wrong inside, never shown to the client. */
-  readonly error?: unknown;
-}
 
 export interface RegistryHandlerOptions {
   readonly storage: RegistryStorage;
@@ -49,6 +35,13 @@ export interface RegistryHandlerOptions {
   readonly rules?: CompiledRules;
   readonly limits?: Partial<Limits>;
   readonly log?: (record: AccessRecord) => void;
+  /** Gives tokens at `/token`. */
+  readonly tokenServer?: TokenServer;
+  /** Counts, and shows what was counted at `/metrics`: to this machine, or to everybody. */
+  readonly metrics?: { readonly of: Metrics; readonly to: 'loopback' | 'everybody' };
+  /** Whether requests should come here: what `/ready` answers. */
+  readonly isReady?: () => boolean;
+  readonly faults?: Faults;
 }
 
 /** Answers requests of distribution-spec 1.1. For node:http and node:https servers, also as their `checkContinue` listener. */
@@ -61,21 +54,21 @@ export function registryHandler(
     cache: new ContentCache(CACHE_BYTES),
     policy: options.policy ?? (options.login ? usersOnly() : everybody),
     limits: { ...defaultLimits, ...options.limits },
-    challenge: login.challenge,
+    login,
     allowDelete: options.delete ?? true,
     sparseIndexes: options.sparseIndexes ?? false,
     rules: options.rules ?? compileRules(),
     uploading: 0,
   };
-  const needsLogin = options.login !== undefined;
+  const work: Work = { registry, options, needsLogin: options.login !== undefined };
 
   return (request, response) => {
-    const trace: Trace = { caller: {} };
-    if (options.log) logWhenDone(request, response, trace, options.log);
+    const trace = watchRequest(request, response, { log: options.log, metrics: options.metrics?.of });
     request.on('error', () => {}); // a client that goes away is no event; whoever reads the body hears of it
     response.on('error', () => {});
     response.setHeader('docker-distribution-api-version', 'registry/2.0');
-    answer(registry, { login, needsLogin, request, response, trace }).catch((error: unknown) => {
+    response.setHeader('x-request-id', trace.id);
+    answer(work, { request, response, trace }).catch((error: unknown) => {
       const problem = protocolErrorOf(error);
       if (problem.status >= 500) trace.error = error;
       sendProblem(request, response, problem);
@@ -83,44 +76,44 @@ export function registryHandler(
   };
 }
 
-interface Trace {
-  caller: Caller;
-  error?: unknown;
+interface Work {
+  readonly registry: Registry;
+  readonly options: RegistryHandlerOptions;
+  readonly needsLogin: boolean;
 }
 
-async function answer(
-  registry: Registry,
-  {
-    login,
-    needsLogin,
-    request,
-    response,
-    trace,
-  }: {
-    login: Login;
-    needsLogin: boolean;
-    request: IncomingMessage;
-    response: ServerResponse;
-    trace: Trace;
-  },
-): Promise<void> {
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly trace: Trace;
+}
+
+async function answer({ registry, options, needsLogin }: Work, asked: Asked): Promise<void> {
+  const { request, response, trace } = asked;
   const url = request.url ?? '/';
   const question = url.indexOf('?');
-  const route = routeOf(question === -1 ? url : url.slice(0, question));
-  if (!route) throw new ProtocolError('UNSUPPORTED', 'nothing is here; the API is below /v2/', { status: 404 });
-  const caller = await login.caller(request);
-  trace.caller = caller;
+  const path = question === -1 ? url : url.slice(0, question);
+  const search = question === -1 ? '' : url.slice(question + 1);
+  if (options.faults) await options.faults.meet(request, response);
+
+  const route = routeOf(path);
+  if (!route) {
+    if (await serveAside(options, asked, { path, search })) return;
+    throw new ProtocolError('UNSUPPORTED', 'nothing is here; the API is below /v2/', { status: 404 });
+  }
+  trace.route = route.kind;
+  const caller = await registry.login.caller(request);
+  trace.user = caller.user;
   if ('repository' in route && !isRepository(route.repository)) {
     throw new ProtocolError(
       'NAME_INVALID',
       `invalid repository name ${JSON.stringify(route.repository.slice(0, 300))}`,
     );
   }
-  const search = question === -1 ? '' : url.slice(question + 1);
   const exchange = new Exchange(registry, { request, response, caller, search });
   // Even where anonymous callers may pull, this is where clients learn how to log in.
   if (route.kind === 'ping' && needsLogin && caller.user === undefined) {
-    refuse(caller, 'list', undefined, registry.challenge);
+    throw unauthorized('authentication is required', registry.login.challenge(request));
   }
   await serve(exchange, route);
 }
@@ -147,67 +140,49 @@ async function serve(exchange: Exchange, route: Route): Promise<void> {
   }
 }
 
-/** distribution-spec, "Error Codes". */
-function sendProblem(request: IncomingMessage, response: ServerResponse, error: ProtocolError): void {
-  if (response.headersSent) {
-    response.destroy(); // the status is out: only a broken connection still says that something is wrong
-    return;
-  }
-  const { protocolCode: code, message, detail } = error;
-  const body = Buffer.from(JSON.stringify({ errors: [{ code, message, ...(detail !== undefined && { detail }) }] }));
-  for (const name of response.getHeaderNames()) {
-    if (name !== 'docker-distribution-api-version') response.removeHeader(name);
-  }
-  const waitsForContinue = request.headers.expect !== undefined && !request.readableDidRead;
-  response.writeHead(error.status, {
-    'content-type': 'application/json',
-    'content-length': body.length,
-    'cache-control': 'no-store',
-    ...error.headers,
-    ...(waitsForContinue && { connection: 'close' }),
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
-  if (!request.complete) linger(request);
-}
-
-/** A client reads the refusal only after it has sent its body: take some of that and drop it, then cut. */
-function linger(request: IncomingMessage): void {
-  let dropped = 0;
-  const cut = (): void => {
-    request.socket.destroy();
+/** What is no part of the specification: tokens, and what looks after the process. False for nothing of ours. */
+async function serveAside(
+  { tokenServer, metrics, isReady, storage }: RegistryHandlerOptions,
+  { request, response, trace }: Asked,
+  { path, search }: { path: string; search: string },
+): Promise<boolean> {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const send = (status: number, type: string, text: string): boolean => {
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(request.method === 'HEAD' ? undefined : text);
+    return true;
   };
-  const timer = setTimeout(cut, LINGER_TIME);
-  timer.unref();
-  request.on('data', (chunk: Buffer) => {
-    dropped += chunk.length;
-    if (dropped > LINGER_BYTES) cut();
-  });
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-  request.resume();
+  switch (path) {
+    case TOKEN_PATH:
+      if (!tokenServer) return false;
+      trace.route = 'token';
+      trace.user = await serveToken(tokenServer, { request, response, search });
+      return true;
+    case '/health':
+      trace.route = 'health';
+      return isRead && send(200, 'text/plain', 'ok\n');
+    case '/ready': {
+      trace.route = 'health';
+      const works = (isReady?.() ?? true) && (await canRead(storage));
+      return isRead && send(works ? 200 : 503, 'text/plain', works ? 'ok\n' : 'not now\n');
+    }
+    case '/metrics':
+      if (!metrics || !isRead || (metrics.to === 'loopback' && !isLoopbackAddress(request.socket.remoteAddress)))
+        return false;
+      trace.route = 'metrics';
+      return send(200, 'text/plain; version=0.0.4; charset=utf-8', metrics.of.text());
+    default:
+      return false;
+  }
 }
 
-function logWhenDone(
-  request: IncomingMessage,
-  response: ServerResponse,
-  trace: Trace,
-  log: (record: AccessRecord) => void,
-): void {
-  const time = Date.now();
-  const start = performance.now();
-  const { method = '', url = '' } = request;
-  const address = request.socket.remoteAddress;
-  response.once('close', () =>
-    log({
-      time,
-      duration: performance.now() - start,
-      method,
-      path: url,
-      status: response.statusCode,
-      complete: response.writableFinished,
-      address,
-      user: trace.caller.user,
-      agent: request.headers['user-agent'],
-      ...(trace.error !== undefined && { error: trace.error }),
-    }),
+async function canRead({ names }: RegistryStorage): Promise<boolean> {
+  return await names.listRepositories({ limit: 1 }).then(
+    () => true,
+    () => false,
   );
+}
+
+function isLoopbackAddress(address = ''): boolean {
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }

@@ -1,13 +1,12 @@
-import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { EngineError, isErrno, writeFileAtomic } from '../std/index.ts';
+import { liveFile } from './live-file.ts';
 import { processLock } from './storage/process-lock.ts';
 
 const BCRYPT = /^\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$/;
 const USER = /^[^:\s\p{C}]{1,255}$/u;
 const MAX_PASSWORD_BYTES = 72; // bcrypt reads no further
 const COST = 10;
-const LOOK_AGAIN = 1000;
 
 /** A bcrypt hash as htpasswd(1) writes it with -B. Throws InvalidArgument where bcrypt would not take the password whole. */
 export async function hashPassword(password: string, { cost = COST }: { cost?: number } = {}): Promise<string> {
@@ -64,31 +63,8 @@ export interface PasswordFile {
 
 /** Reads the file again, at most once a second, when it has changed. A file that is missing or unreadable has no users: nobody gets in. */
 export function passwordFile(path: string): PasswordFile {
-  let users: ReadonlyMap<string, string> = new Map();
-  let version = '';
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  const refresh = (): void => {
-    try {
-      const { mtimeMs, size, ino } = statSync(path);
-      const found = `${mtimeMs} ${size} ${ino}`;
-      if (found === version) return;
-      users = parse(readFileSync(path, 'utf8').split('\n'));
-      version = found;
-    } catch {
-      users = new Map();
-      version = '';
-    }
-  };
-  return {
-    hashOf(user) {
-      const now = performance.now();
-      if (now - lookedAt > LOOK_AGAIN) {
-        lookedAt = now;
-        refresh();
-      }
-      return users.get(user);
-    },
-  };
+  const users = liveFile<ReadonlyMap<string, string>>(path, (text) => parse(text.split('\n')), new Map());
+  return { hashOf: (user) => users().get(user) };
 }
 
 async function change(file: string, edit: (lines: string[]) => string[]): Promise<void> {

@@ -23,6 +23,8 @@ export interface Limits {
   readonly uploadLife: number;
   /** Milliseconds that running requests get at the end. */
   readonly stopTime: number;
+  /** Milliseconds at the end that requests are still taken in while `/ready` says no: for balancers to look elsewhere. */
+  readonly drainTime: number;
 }
 
 export const defaultLimits: Limits = {
@@ -37,4 +39,5 @@ export const defaultLimits: Limits = {
   connections: 4096,
   uploadLife: 24 * 3600 * 1000,
   stopTime: 30_000,
+  drainTime: 0,
 };

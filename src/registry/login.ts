@@ -1,101 +1,60 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Credentials } from './credentials.ts';
 import { ProtocolError } from './errors.ts';
-import type { PasswordFile } from './htpasswd.ts';
-import { LoginThrottle } from './login-throttle.ts';
-import type { Caller } from './policy.ts';
-import { quickHmac } from './quick-hmac.ts';
+import type { Action, Caller } from './policy.ts';
 
-const REMEMBERED = 1000;
-const REMEMBERED_FOR = 10 * 60_000;
-const WAITING = 64;
-/** Verified for users that don't exist, so that they take as long as those that do. */
-const NOBODY = '$2y$10$abcdefghijklmnopqrstuuPLjEQjOI6n5HHr4M6aEfQiKS0DE5oCa';
 const MAX_HEADER = 4096;
+
+/** What a request would have needed. */
+export interface Demand {
+  readonly action: Action;
+  readonly repository: string | undefined;
+  /** The caller has a token, which is for something else. */
+  readonly insufficient?: boolean;
+}
 
 /** Finds who asks. Throws UNAUTHORIZED for credentials that are wrong: those never count as anonymous. */
 export interface Login {
-  readonly challenge: string;
+  /** What a 401 asks for (RFC 9110, 11.6.1). */
+  challenge(request: IncomingMessage, demand?: Demand): string;
   caller(request: IncomingMessage): Promise<Caller>;
 }
 
 /** Without users, everybody is anonymous. */
-export const noLogin: Login = { challenge: 'Basic realm="registry"', caller: async () => ({}) };
+export const noLogin: Login = { challenge: () => 'Basic realm="registry"', caller: async () => ({}) };
 
-/**
- * Basic authentication (RFC 7617) against bcrypt hashes. A password that was verified is remembered for ten minutes as an HMAC under a key
- * that only this process has, together with the hash that it fitted: a changed or removed user is out at once.
- */
-export function basicLogin(users: PasswordFile, { realm = 'registry' }: { realm?: string } = {}): Login {
-  const markOf = quickHmac(randomBytes(32));
-  const remembered = new Map<string, { readonly hash: string; readonly until: number }>();
-  const verifying = new Map<string, Promise<boolean>>();
-  const throttle = new LoginThrottle();
+/** Basic authentication (RFC 7617). */
+export function basicLogin(
+  credentials: Credentials,
+  { realm = 'registry' }: { realm?: string | undefined } = {},
+): Login {
   const challenge = `Basic realm="${realm.replace(/["\\]/g, '')}", charset="UTF-8"`;
-
-  const refuse = (message: string): never => {
-    throw new ProtocolError('UNAUTHORIZED', message, { headers: { 'www-authenticate': challenge } });
-  };
-
-  /** Compares once for all requests that bring the same credentials at the same time. */
-  const verify = async (
-    mark: string,
-    address: string,
-    password: string,
-    hash: string | undefined,
-  ): Promise<boolean> => {
-    const running = verifying.get(mark);
-    if (running !== undefined) return await running;
-    const seconds = throttle.wait(address);
-    if (seconds > 0) throw tooMany('too many failed logins from this address', seconds);
-    if (verifying.size >= WAITING) throw tooMany('too many logins at once', 1);
-
-    throttle.fail(address); // until it succeeds: many guesses at the same moment are many too
-    const work = import('@node-rs/bcrypt').then(
-      async (bcrypt) => (await bcrypt.verify(password, hash ?? NOBODY)) && hash !== undefined,
-    );
-    verifying.set(mark, work);
-    try {
-      const fits = await work;
-      if (fits) throttle.forgive(address);
-      return fits;
-    } finally {
-      verifying.delete(mark);
-    }
-  };
-
   return {
-    challenge,
+    challenge: () => challenge,
     async caller(request) {
       const header = request.headers.authorization;
-      if (header === undefined) return {};
-      const credentials = parseBasic(header);
-      if (credentials === undefined) return refuse('the credentials are not of the Basic scheme');
-      const { user, password } = credentials;
-      if (user === '' && password === '') return {}; // what skopeo and podman send for nobody
-
-      const hash = users.hashOf(user);
-      const mark = markOf(`${hash ?? ''}\n${user}:${password}`);
-      const known = remembered.get(mark);
-      if (known && known.hash === hash && known.until > performance.now()) return { user };
-
-      const address = request.socket.remoteAddress ?? '';
-      if (!(await verify(mark, address, password, hash)) || hash === undefined) {
-        return refuse('user or password is wrong');
-      }
-      remembered.delete(mark);
-      remembered.set(mark, { hash, until: performance.now() + REMEMBERED_FOR });
-      for (const oldest of remembered.keys()) {
-        if (remembered.size <= REMEMBERED) break;
-        remembered.delete(oldest);
-      }
-      return { user };
+      return header === undefined ? {} : await basicCaller(credentials, header, { request, challenge });
     },
   };
 }
 
-function tooMany(message: string, seconds: number): ProtocolError {
-  return new ProtocolError('TOOMANYREQUESTS', message, { headers: { 'retry-after': String(seconds) } });
+/** Who an `Authorization: Basic …` header names. */
+export async function basicCaller(
+  credentials: Credentials,
+  header: string,
+  { request, challenge }: { request: IncomingMessage; challenge: string },
+): Promise<Caller> {
+  const found = parseBasic(header);
+  if (found === undefined) throw unauthorized('the credentials are not of the Basic scheme', challenge);
+  const { user, password } = found;
+  if (user === '' && password === '') return {}; // what skopeo and podman send for nobody
+  const account = await credentials.verify(user, password, request.socket.remoteAddress ?? '');
+  if (!account) throw unauthorized('user or password is wrong', challenge);
+  return account.caller;
+}
+
+export function unauthorized(message: string, challenge: string): ProtocolError {
+  return new ProtocolError('UNAUTHORIZED', message, { headers: { 'www-authenticate': challenge } });
 }
 
 function parseBasic(header: string): { user: string; password: string } | undefined {

@@ -1,18 +1,23 @@
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../std/index.ts';
+import type { AccessRecord } from './access-log.ts';
+import { type AuthOptions, openAuth } from './auth.ts';
 import { type Certificate, ensureCertificate } from './certificate.ts';
 import type { CollectionOptions, CollectionReport } from './collect.ts';
 import { Collector } from './collector.ts';
 import { serveControl } from './control.ts';
-import { type AccessRecord, registryHandler } from './handler.ts';
-import { passwordFile } from './htpasswd.ts';
+import { Faults } from './faults.ts';
+import { registryHandler } from './handler.ts';
 import { listen, makeServer, stop } from './http-server.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { basicLogin } from './login.ts';
-import { type Policy, usersOnly } from './policy.ts';
+import { noLogin } from './login.ts';
+import { Metrics } from './metrics.ts';
+import type { Policy } from './policy.ts';
 import { type ContentRules, compileRules } from './rules.ts';
 import { openRegistryStorage, type RegistryStorage, temporaryRegistryStorage } from './storage/open.ts';
+import type { ExternalTokens } from './token-login.ts';
 
 export interface RegistryOptions {
   /** Instead of a folder: closed when the registry ends. */
@@ -28,9 +33,9 @@ export interface RegistryOptions {
   readonly names?: readonly string[];
   /** Allows HTTP without TLS on other than loopback addresses. */
   readonly plainHttp?: boolean;
-  /** Users from an htpasswd file (bcrypt), which may change at any time. Without it everybody may do everything. */
-  readonly auth?: { readonly htpasswd: string; readonly realm?: string; readonly anonymousPull?: boolean };
-  /** Instead of "users may do everything". */
+  /** Users, robots, rules, tokens. Without it everybody may do everything. */
+  readonly auth?: AuthOptions | { readonly external: ExternalTokens };
+  /** Instead of what `auth` says. */
   readonly policy?: Policy;
   readonly delete?: boolean;
   readonly sparseIndexes?: boolean;
@@ -40,6 +45,8 @@ export interface RegistryOptions {
   readonly collection?: Omit<CollectionOptions, 'dryRun' | 'signal'> & { readonly every?: number };
   readonly limits?: Partial<Limits>;
   readonly log?: (record: AccessRecord) => void;
+  /** Prometheus metrics at `/metrics`: for this machine, or for everybody. */
+  readonly metrics?: 'loopback' | 'everybody';
 }
 
 /** A running registry. */
@@ -51,6 +58,8 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly port: number;
   /** With `tls: 'auto'`. */
   readonly certificate?: Certificate;
+  /** What goes wrong, for tests of clients. */
+  readonly faults: Faults;
   /** Removes what nothing needs, while everything else goes on. One runs at a time: a second call waits for its turn. */
   collect(options?: CollectionOptions): Promise<CollectionReport>;
   /** Takes no more requests, finishes those that run (for `limits.stopTime` at most), and closes the storage. */
@@ -69,32 +78,41 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   }
   const rules = compileRules(options.rules);
   const storage = options.storage ?? (await openStorage(options.folder));
+  const collector = new Collector(storage, { ...options.collection, rules, uploadLife: limits.uploadLife });
   try {
     const certificate = options.tls === 'auto' ? await ownCertificate(options, host) : undefined;
     const pair = certificate ?? (options.tls === 'auto' ? undefined : options.tls);
-    const login = options.auth && basicLogin(passwordFile(options.auth.htpasswd), options.auth);
-    const policy = options.policy ?? (options.auth && usersOnly(options.auth));
+    const folder = options.folder === undefined ? undefined : resolve(options.folder);
+    const auth = options.auth && (await openAuth(options.auth, folder));
+    const policy = options.policy ?? auth?.policy;
+    const faults = new Faults((auth?.login ?? noLogin).challenge);
+    let isReady = true;
     const handler = registryHandler({
       storage,
       limits,
       rules,
       delete: options.delete ?? true,
       sparseIndexes: options.sparseIndexes ?? false,
-      ...(login && { login }),
+      faults,
+      isReady: () => isReady,
+      ...(auth && { login: auth.login }),
       ...(policy && { policy }),
+      ...(auth?.tokenServer && { tokenServer: policy ? { ...auth.tokenServer, policy } : auth.tokenServer }),
       ...(options.log && { log: options.log }),
+      ...(options.metrics && { metrics: { of: new Metrics(collector), to: options.metrics } }),
     });
     const server = makeServer(pair, limits);
     server.on('request', handler).on('checkContinue', handler);
     await listen(server, host, port);
     const address = server.address() as AddressInfo;
     const name = hostOf(host, address.port);
-    const collector = new Collector(storage, { ...options.collection, rules, uploadLife: limits.uploadLife });
-    const control = options.folder === undefined ? undefined : await serveControl(resolve(options.folder), collector);
+    const control = folder === undefined ? undefined : await serveControl(folder, collector);
 
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
-      closing ??= Promise.all([stop(server, limits.stopTime), control?.close()])
+      isReady = false;
+      closing ??= sleep(limits.drainTime)
+        .then(() => Promise.all([stop(server, limits.stopTime), control?.close()]))
         .then(() => collector.stop())
         .finally(() => storage[Symbol.asyncDispose]());
       return closing;
@@ -104,11 +122,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
       host: name,
       port: address.port,
       ...(certificate && { certificate }),
+      faults,
       collect: (more) => collector.collect(more),
       close,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
+    await collector.stop();
     await storage[Symbol.asyncDispose]();
     throw error;
   }

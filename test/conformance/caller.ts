@@ -36,7 +36,10 @@ export interface Image {
   readonly document: object;
 }
 
-export function callerOf(url: string, { ca, user }: { ca?: string; user?: string } = {}): Caller {
+export function callerOf(
+  url: string,
+  { ca, user, bearer }: { ca?: string; user?: string; bearer?: string } = {},
+): Caller {
   const call = (method: string, path: string, { headers = {}, body }: CallOptions = {}): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const send = url.startsWith('https:') ? httpsRequest : httpRequest;
@@ -49,6 +52,7 @@ export function callerOf(url: string, { ca, user }: { ca?: string; user?: string
           method,
           headers: {
             ...(user !== undefined && { authorization: `Basic ${Buffer.from(user).toString('base64')}` }),
+            ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
             ...(body !== undefined &&
               !('transfer-encoding' in headers) && { 'content-length': Buffer.byteLength(body) }),
             ...headers,
