@@ -1,46 +1,21 @@
-import { EngineError, nearest } from '../std/index.ts';
-import { type Flags, readFlags } from './flags.ts';
-import { parseDuration } from './go-duration.ts';
-import { type Heredoc, heredocMarker } from './heredoc.ts';
+import { nearest } from '../std/index.ts';
+import { readFlags } from './flags.ts';
+import type { Heredoc } from './heredoc.ts';
 import {
   type ArgInstruction,
   type Assignment,
-  type Command,
-  type CopySource,
   type Instruction,
   KEYWORDS,
   type Keyword,
   type Source,
 } from './instruction.ts';
+import { parseHealthcheck } from './parse-healthcheck.ts';
+import { parseAdd, parseCopy } from './parse-transfer.ts';
+import { InstructionError, missing, parseCommand, type Reading } from './reading.ts';
 import { skipSpace, skipWord, trim, trimEnd } from './space.ts';
 import { parseExecForm, splitFields, splitFlags, splitWords } from './words.ts';
 
 const STAGE_NAME = /^[a-z][a-z0-9\-_.]*$/;
-/** docker's shortest interval of a health check, in nanoseconds. */
-const SHORTEST_INTERVAL = 1e6;
-const MAX_RETRIES = 2 ** 31 - 1;
-
-/** A problem at an offset of the instruction's line; the file's parser knows which line and column that is. */
-export class InstructionError extends EngineError {
-  readonly offset: number;
-
-  constructor(problem: string, offset: number) {
-    super('InvalidArgument', problem);
-    this.offset = offset;
-  }
-}
-
-/** What one instruction's line is read from. */
-interface Reading {
-  readonly source: Source;
-  readonly line: string;
-  readonly keyword: Keyword;
-  readonly escapeCharacter: string;
-  readonly heredocs: readonly Heredoc[];
-  readonly flags: Flags;
-  /** Where the arguments begin, behind keyword and flags. */
-  readonly from: number;
-}
 
 /** Reads the instruction that begins at `from` in `source.text`. Throws {@link InstructionError}, or InvalidArgument without a place. */
 export function parseInstruction(
@@ -153,12 +128,6 @@ function parseArg(reading: Reading): Instruction {
   return { kind: 'ARG', source: reading.source, args };
 }
 
-function parseCommand({ line, from, heredocs }: Pick<Reading, 'line' | 'from' | 'heredocs'>): Command {
-  const text = line.slice(from);
-  const args = parseExecForm(text);
-  return args ? { form: 'exec', args } : { form: 'shell', text, heredocs };
-}
-
 function parseShell({ source, line, from }: Reading): Instruction {
   const shell = parseExecForm(line.slice(from));
   if (!shell) throw new InstructionError('SHELL takes a JSON array: SHELL ["/bin/bash", "-c"]', from);
@@ -190,73 +159,6 @@ function parseAssignments(reading: Reading): Instruction {
   return { kind, source, assignments, legacy: false };
 }
 
-function parseTransfer(reading: Reading): {
-  sources: readonly CopySource[];
-  destination: string;
-  json: boolean;
-  link: boolean;
-  exclude: readonly string[];
-  chown?: string;
-  chmod?: string;
-} {
-  const { line, from, flags, heredocs, keyword } = reading;
-  const array = parseExecForm(line.slice(from));
-  const paths = array ?? splitFields(line, from).map(({ text }) => text);
-  const destination = paths.at(-1);
-  if (destination === undefined || paths.length < 2) {
-    throw new InstructionError(
-      `${keyword} needs a source and a destination: ${keyword} SOURCE… DESTINATION`,
-      line.length,
-    );
-  }
-  if (!array && heredocMarker(destination)) {
-    throw new InstructionError(`${keyword} takes no heredoc as its destination`, line.lastIndexOf(destination));
-  }
-  const chown = flags.text('chown');
-  const chmod = flags.text('chmod');
-  const open = [...heredocs];
-  const sources = paths.slice(0, -1).map((path): CopySource => {
-    const heredoc = open[0]?.marker === path ? open.shift() : undefined;
-    return heredoc ? { heredoc } : { path };
-  });
-  const [stray] = open;
-  if (stray)
-    throw new InstructionError(`${keyword} takes ${stray.marker} as a source of its own, without spaces`, from);
-  return {
-    sources,
-    destination,
-    json: array !== undefined,
-    link: flags.switch('link') ?? false,
-    exclude: flags.texts('exclude'),
-    ...(chown !== undefined && { chown }),
-    ...(chmod !== undefined && { chmod }),
-  };
-}
-
-function parseCopy(reading: Reading): Instruction {
-  const from = reading.flags.text('from');
-  return {
-    kind: 'COPY',
-    source: reading.source,
-    ...parseTransfer(reading),
-    parents: reading.flags.switch('parents') ?? false,
-    ...(from !== undefined && { from }),
-  };
-}
-
-function parseAdd(reading: Reading): Instruction {
-  const checksum = reading.flags.text('checksum');
-  const unpack = reading.flags.switch('unpack');
-  return {
-    kind: 'ADD',
-    source: reading.source,
-    ...parseTransfer(reading),
-    keepGitDir: reading.flags.switch('keep-git-dir') ?? false,
-    ...(checksum !== undefined && { checksum }),
-    ...(unpack !== undefined && { unpack }),
-  };
-}
-
 function parseValue(
   kind: 'USER' | 'WORKDIR' | 'STOPSIGNAL' | 'MAINTAINER',
   what: string,
@@ -266,56 +168,6 @@ function parseValue(
     if (value === '') throw missing(reading, what);
     return { kind, source: reading.source, value };
   };
-}
-
-function parseHealthcheck(reading: Reading): Instruction {
-  const { source, line, from, flags } = reading;
-  const end = skipWord(line, from);
-  const rest = skipSpace(line, end);
-  const type = line.slice(from, end).toUpperCase();
-  if (type === 'NONE') {
-    if (rest < line.length) throw new InstructionError('HEALTHCHECK NONE takes nothing more', rest);
-    return { kind: 'HEALTHCHECK', source };
-  }
-  if (type !== 'CMD') throw new InstructionError('HEALTHCHECK takes CMD and a command, or NONE', from);
-  const command = parseCommand({ line, from: rest, heredocs: [] });
-  if (command.form === 'exec' ? command.args.length === 0 : command.text === '') {
-    throw new InstructionError('HEALTHCHECK CMD needs a command', line.length);
-  }
-  const retries = flags.text('retries');
-  return {
-    kind: 'HEALTHCHECK',
-    source,
-    command,
-    ...interval(flags, 'interval', 'interval'),
-    ...interval(flags, 'timeout', 'timeout'),
-    ...interval(flags, 'start-period', 'startPeriod'),
-    ...interval(flags, 'start-interval', 'startInterval'),
-    ...(retries !== undefined && { retries: requireRetries(retries, flags.offset('retries')) }),
-  };
-}
-
-function interval<Field extends string>(flags: Flags, name: string, field: Field): { [key in Field]?: number } {
-  const text = flags.text(name);
-  if (text === undefined) return {};
-  const offset = flags.offset(name);
-  let nanoseconds: number;
-  try {
-    nanoseconds = parseDuration(text);
-  } catch (error) {
-    throw new InstructionError(`--${name}: ${(error as EngineError).message}`, offset);
-  }
-  if (nanoseconds !== 0 && nanoseconds < SHORTEST_INTERVAL) {
-    throw new InstructionError(`--${name} is at least 1ms, or 0`, offset);
-  }
-  return { [field]: nanoseconds } as { [key in Field]?: number };
-}
-
-function requireRetries(text: string, offset: number): number {
-  const retries = /^\+?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(retries <= MAX_RETRIES))
-    throw new InstructionError(`--retries is a count, not ${JSON.stringify(text)}`, offset);
-  return retries;
 }
 
 function parseOnbuild(
@@ -340,8 +192,4 @@ function parseOnbuild(
     expression: line.slice(begin) + bodies,
     trigger: parseInstruction(source, { escapeCharacter, heredocs, from: begin }),
   };
-}
-
-function missing({ keyword, line }: Reading, what: string): InstructionError {
-  return new InstructionError(`${keyword} needs ${what}`, line.length);
 }

@@ -5,7 +5,8 @@ import { type Heredoc, readHeredocs } from './heredoc.ts';
 import type { Directive, Dockerfile, Instruction, Source } from './instruction.ts';
 import { LineReader } from './line-reader.ts';
 import { type LogicalLine, positionAt } from './logical-line.ts';
-import { InstructionError, parseInstruction } from './parse-instruction.ts';
+import { parseInstruction } from './parse-instruction.ts';
+import { InstructionError } from './reading.ts';
 import { skipSpace, skipWord, trim } from './space.ts';
 
 const DIRECTIVE = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=(.*)$/;

@@ -3,13 +3,10 @@ import { join, resolve } from 'node:path';
 import {
   type BuildEvent,
   type BuildOptions,
-  type BuiltStep,
   folderTree,
   ignoringTree,
   type NamedContext,
-  newBuildID,
   openContext,
-  openHistory,
   openScratch,
   solve,
   storeImage,
@@ -37,6 +34,7 @@ import {
 import { type ByteStream, EngineError, errorMessage, type Job, startJob } from '../std/index.ts';
 import type { TransferEvent } from '../transfer/index.ts';
 import { type BuildOutput, writeOutput } from './build-output.ts';
+import { startRecord } from './build-record.ts';
 import type { Engine } from './engine.ts';
 import { ensureImage } from './ensure-image.ts';
 import { imageEvent } from './image-event.ts';
@@ -143,35 +141,6 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
     }
     return { image, target, findings };
   }, settings);
-}
-
-/** Remembers a build, so that the next one can be told from it. */
-function startRecord(
-  root: string,
-  location: string,
-  { file, target, platform, tags = [] }: BuildSettings & { readonly platform: Platform | undefined },
-): { steps: BuiltStep[]; subject: string; end(outcome: { image?: string; error?: string }): void } {
-  const started = new Date();
-  const place = location === '-' || /^[a-z]+:\/\//i.test(location) ? location : resolve(location);
-  const subject = JSON.stringify([place, file ?? null, target ?? null, platform ?? null]);
-  const steps: BuiltStep[] = [];
-  return {
-    steps,
-    subject,
-    end(outcome) {
-      const milliseconds = Date.now() - started.getTime();
-      const id = newBuildID(started);
-      openHistory(root).add({
-        id,
-        started: started.toISOString(),
-        milliseconds,
-        subject,
-        names: tags,
-        steps,
-        ...outcome,
-      });
-    },
-  };
 }
 
 /** What the checks find in a Dockerfile, without building it. */
