@@ -8,6 +8,8 @@ import { pullScope } from './scope.ts';
 export interface DownloadOptions {
   /** Where to begin. */
   readonly offset?: number | undefined;
+  /** How many bytes; to its end where nothing is said. */
+  readonly length?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -18,30 +20,31 @@ type Source = (request: ApiRequest) => Promise<ApiResponse>;
 const PROGRESS = 1 << 20;
 
 /**
- * A blob from `offset` to its end, from the first endpoint that has it. The returned promise tells whether it is there at all; the stream then
- * survives cuts: what was delivered is not asked for again. Its bytes are not verified here.
+ * A blob from `offset` to its end, or `length` bytes of it, from the first endpoint that has it. The returned promise tells whether it is there
+ * at all; the stream then survives cuts: what was delivered is not asked for again. Its bytes are not verified here.
  */
 export async function downloadBlob(
   endpoints: readonly Endpoint[],
   repository: string,
   descriptor: Descriptor,
-  { offset = 0, signal }: DownloadOptions = {},
+  { offset = 0, length, signal }: DownloadOptions = {},
 ): Promise<ByteStream> {
   const { digest, size } = descriptor;
+  const end = length === undefined ? size : Math.min(size, offset + length);
   const sources = sourcesOf(endpoints, repository, descriptor);
   let current = 0;
   const open = async (at: number): Promise<ByteStream> => {
     for (; ; current++) {
       try {
         const source = sources[current] as Source;
-        return await openAt(source, requestFor(repository, descriptor, at, signal), at, descriptor);
+        return await openAt(source, requestFor(repository, descriptor, { at, end, signal }), at, descriptor);
       } catch (error) {
         if (signal?.aborted || current === sources.length - 1) throw error;
       }
     }
   };
   if (offset > size) throw new EngineError('InvalidArgument', `blob ${digest} has ${size} bytes, none at ${offset}`);
-  const first = offset === size ? undefined : await open(offset);
+  const first = offset === end ? undefined : await open(offset);
   const policy = (endpoints[0] as Endpoint).policy;
   const nextSource = (): boolean => current < sources.length - 1 && ++current > 0;
   return follow(first);
@@ -50,15 +53,19 @@ export async function downloadBlob(
     let part = opened;
     let at = offset;
     let failures = 0;
-    for (let mark = at; at < size; ) {
+    for (let mark = at; at < end; ) {
       try {
         part ??= await open(at);
         for await (const chunk of part) {
           at += chunk.length;
+          if (end < size && at > end) {
+            yield chunk.subarray(0, Math.max(0, chunk.length - (at - end))); // one that knows no ranges goes on
+            return;
+          }
           if (at > size) throw new EngineError('DataLoss', `blob ${digest} is longer than ${size} bytes`);
           yield chunk;
         }
-        if (at < size) throw new EngineError('Unavailable', `blob ${digest} ended after ${at} of ${size} bytes`);
+        if (at < end) throw new EngineError('Unavailable', `blob ${digest} ended after ${at} of ${size} bytes`);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (!isPassing(error) && !isRefused(error)) throw error; // one that restarts refuses for a while
@@ -97,13 +104,12 @@ function sourcesOf(endpoints: readonly Endpoint[], repository: string, descripto
 
 function requestFor(
   repository: string,
-  { digest }: Descriptor,
-  at: number,
-  signal: AbortSignal | undefined,
+  { digest, size }: Descriptor,
+  { at, end, signal }: { at: number; end: number; signal: AbortSignal | undefined },
 ): ApiRequest {
   return {
     method: 'GET',
-    ...(at > 0 && { headers: { range: `bytes=${at}-` } }),
+    ...((at > 0 || end < size) && { headers: { range: `bytes=${at}-${end < size ? end - 1 : ''}` } }),
     signal,
     what: `pull blob ${digest}`,
     repository,

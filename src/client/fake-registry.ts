@@ -138,11 +138,12 @@ function serveBlob({ blobs }: State, request: IncomingMessage, response: ServerR
     response.writeHead(200, { ...headers, 'content-length': String(bytes.length) });
     return response.end();
   }
-  const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
   if (!range) return reply(response, 200, headers, bytes);
   const from = Number(range[1]);
-  const contentRange = `bytes ${from}-${bytes.length - 1}/${bytes.length}`;
-  return reply(response, 206, { ...headers, 'content-range': contentRange }, bytes.subarray(from));
+  const until = range[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length;
+  const contentRange = `bytes ${from}-${until - 1}/${bytes.length}`;
+  return reply(response, 206, { ...headers, 'content-range': contentRange }, bytes.subarray(from, until));
 }
 
 async function serveUpload(

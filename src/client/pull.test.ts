@@ -94,6 +94,30 @@ test('a blob comes from any offset, with one request', async () => {
   await assert.rejects(client.blob('a', blobOf(Buffer.from('none'))), (error) => hasCode(error, 'NotFound'));
 });
 
+test('a part of a blob comes by itself, from a server that knows no ranges too', async () => {
+  await using registry = await startFakeRegistry();
+  await using client = clientOf(registry);
+  const content = randomBytes(300_000);
+  registry.blobs.set(digestOf(content), content);
+  const part = async (offset: number, length: number): Promise<Buffer> =>
+    readAll(await client.blob('a/b', blobOf(content), { offset, length }), limit);
+  for (let round = 0; round < 2; round++) {
+    for (const [offset, length] of [
+      [0, 10],
+      [0, 300_000],
+      [1000, 70_000],
+      [299_990, 99],
+      [300_000, 5],
+      [7, 0],
+    ] as const)
+      assert.ok((await part(offset, length)).equals(content.subarray(offset, offset + length)));
+    registry.intercept = (request) => {
+      delete request.headers.range;
+      return false;
+    };
+  }
+});
+
 test('a cut blob goes on where it was cut, and nothing is delivered twice', async () => {
   await using registry = await startFakeRegistry();
   await using client = clientOf(registry);
