@@ -45,7 +45,7 @@ export function openCache(root: string): BuildCache {
   const pathOf = (key: string): string => join(folder, key);
   return {
     get(key) {
-      const record = read(pathOf(key), key);
+      const record = readStep(pathOf(key), key);
       if (record) touch(pathOf(key));
       return record;
     },
@@ -58,7 +58,7 @@ export function openCache(root: string): BuildCache {
     },
     *list() {
       for (const name of names(folder)) {
-        const record = /^[0-9a-f]{64}$/.test(name) ? read(pathOf(name), name) : undefined;
+        const record = /^[0-9a-f]{64}$/.test(name) ? readStep(pathOf(name), name) : undefined;
         const stats = record && statSync(pathOf(name), { throwIfNoEntry: false });
         if (record && stats) yield { ...record, bytes: record.layer?.size ?? 0, lastUsed: stats.mtime };
       }
@@ -81,7 +81,8 @@ function names(folder: string): string[] {
   }
 }
 
-function read(path: string, key: string): StepRecord | undefined {
+/** A record that was made for `key`; undefined for none, and for what says something else. */
+export function readStep(path: string, key: string): StepRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(path, 'utf8')) as StepRecord;
     // A record is found by what it was made of: one that says otherwise is none (CVE-2024-24557).

@@ -1,4 +1,5 @@
 export { type BuildCache, cachedLayers, openCache, type StepRecord, type StoredStep } from './cache.ts';
+export { exportCache, importCache } from './cache-folder.ts';
 export { type ContextInput, type OpenedContext, openContext } from './context.ts';
 export { type DigestIndex, openDigestIndex } from './digest-index.ts';
 export { storeImage, storeIndex } from './finish.ts';

@@ -510,6 +510,19 @@ test('a build argument that nothing asks for is told', async (t) => {
   );
 });
 
+test('a cache goes to another machine in a folder, and what was altered there is not taken', async (t) => {
+  const [one, two, three] = [await Yard.open(t), await Yard.open(t), await Yard.open(t)];
+  const files = { Dockerfile: COPIES, 'a/x': '1', b: '3' };
+  const cache = join(one.folder, 'cache');
+  const first = await one.build(one.context(files), { cacheFrom: [cache], cacheTo: [cache] });
+  const second = await two.build(two.context(files), { cacheFrom: [cache] });
+  assert.deepEqual([second.made, second.image.id], [[], first.image.id]);
+  const [blob] = readdirSync(join(cache, 'blobs/sha256')) as [string];
+  writeFileSync(join(cache, 'blobs/sha256', blob), Buffer.alloc(2560, 'x'));
+  await assert.rejects(three.build(three.context(files), { cacheFrom: [cache] }));
+  assert.deepEqual((await three.build(three.context(files))).made.length > 0, true);
+});
+
 test('checks are told without a build', async (t) => {
   const yard = await Yard.open(t);
   const findings = await checkBuild(yard.engine, yard.context({ Dockerfile: 'FROM scratch as A\nMAINTAINER x\n' }));

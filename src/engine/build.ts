@@ -3,8 +3,10 @@ import { join, resolve } from 'node:path';
 import {
   type BuildEvent,
   type BuildOptions,
+  exportCache,
   folderTree,
   ignoringTree,
+  importCache,
   type NamedContext,
   openContext,
   openScratch,
@@ -54,6 +56,9 @@ export interface BuildSettings
   /** `--build-context`: a folder, or `docker-image://NAME`. */
   readonly contexts?: ReadonlyMap<string, string>;
   readonly epoch?: Date;
+  /** Folders whose steps are taken in first, and where those of this build are written. */
+  readonly cacheFrom?: readonly string[];
+  readonly cacheTo?: readonly string[];
   /** Where it goes beside the store; with one that is no image it gets no name there. */
   readonly outputs?: readonly BuildOutput[];
   readonly signal?: AbortSignal;
@@ -100,6 +105,7 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
     const kept = outputs.length === 0 || outputs.some(({ type }) => type === 'image');
     if (platforms.length > 1 && outputs.some(({ type }) => type !== 'image'))
       throw new EngineError('InvalidArgument', 'several platforms are an index, which no --output holds but the image');
+    for (const folder of settings.cacheFrom ?? []) await importCache(root, store, folder, signal);
     const images: Image[] = [];
     for (const platform of platforms.length > 0 ? platforms : [undefined]) {
       const recording = startRecord(root, location, { ...settings, platform });
@@ -128,6 +134,13 @@ export function build(engine: Engine, location: string, settings: BuildSettings 
         ...(settings.epoch && { epoch: settings.epoch }),
       });
       recording.end({ image: image.id });
+      for (const folder of settings.cacheTo ?? [])
+        await exportCache(
+          root,
+          store,
+          folder,
+          recording.steps.map(({ key }) => key),
+        );
       for (const output of outputs) await writeOutput(place, output, { image, state, names: tags, signal });
       images.push(image);
     }

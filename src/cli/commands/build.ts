@@ -39,6 +39,12 @@ export const build: Command = command({
       metavar: 'NAME=PATH',
       description: 'Another context for --from: a folder, or docker-image://IMAGE',
     },
+    cacheFrom: { kind: 'list', metavar: 'type=local,src=FOLDER', description: 'Take in what --cache-to wrote' },
+    cacheTo: {
+      kind: 'list',
+      metavar: 'type=local,dest=FOLDER',
+      description: 'Write the steps of this build for others',
+    },
     check: { kind: 'boolean', description: 'Only tell what the checks find in the Dockerfile' },
     file: {
       kind: 'string',
@@ -130,6 +136,8 @@ export const build: Command = command({
       network: flags.network === 'host' ? 'host' : 'none',
       addHosts: flags.addHost,
       ulimits: flags.ulimit.map(parseUlimit),
+      cacheFrom: flags.cacheFrom.map((text) => cacheFolder(text, 'src')),
+      cacheTo: flags.cacheTo.map((text) => cacheFolder(text, 'dest')),
       outputs: flags.output.map((text) => parseOutput(text, io.stdout)),
       ...(flags.file !== undefined && { file: flags.file }),
       ...(flags.target !== undefined && { target: flags.target }),
@@ -191,6 +199,22 @@ function epochOf(text: string | undefined): number | undefined {
   if (!/^\d+$/.test(text))
     throw new EngineError('InvalidArgument', `SOURCE_DATE_EPOCH=${text}: expected seconds since 1970`);
   return Number(text);
+}
+
+/** `type=local,src=FOLDER`, or the folder alone. */
+function cacheFolder(text: string, name: 'src' | 'dest'): string {
+  if (!text.includes('=')) return text;
+  const fields = new Map(
+    text.split(',').map((field) => [field.split('=', 1)[0] ?? '', field.slice(field.indexOf('=') + 1)]),
+  );
+  const folder = fields.get(name);
+  if (fields.get('type') !== 'local')
+    throw new EngineError(
+      'NotImplemented',
+      `caches of type ${fields.get('type')} are not there; use type=local,${name}=FOLDER`,
+    );
+  if (!folder) throw new EngineError('InvalidArgument', `${text}: expected type=local,${name}=FOLDER`);
+  return folder;
 }
 
 /** `id=ID,src=FILE`, `id=ID,env=NAME`; a name alone is a file's or a variable's. */
