@@ -41,6 +41,7 @@ export {
   pushManifestList,
   removeManifestList,
 } from './manifest-lists.ts';
+export { mountImage, mountLazyImage, unmountImage } from './mount-image.ts';
 export { monitorContainerHealth, stats, top } from './observe.ts';
 export { defaultRoot, type EngineOptions } from './options.ts';
 export { type Place, parsePlace } from './places.ts';

@@ -25,10 +25,18 @@ export function fuseMount(source: string, union: ServedUnion): Mount {
 
 /** Mounts `union` at `target` in this namespace. What comes before the server is ready waits for it. */
 export function mountUnion(target: string, { source, union }: { source: string; union: ServedUnion }): void {
+  mountServed(target, { source, server: fuseServer(union), readOnly: !union.upper });
+}
+
+/** Mounts at `target` what the command `server` serves on its descriptor 3, a /dev/fuse. */
+export function mountServed(
+  target: string,
+  { source, server, readOnly }: { source: string; server: readonly string[]; readOnly: boolean },
+): void {
   const fuse = openFuse();
   try {
-    mount(source, target, 'fuse', union.upper ? 0 : MountFlag.readOnly, fuseOptions(fuse).join(','));
-    startServer(fuseServer(union), fuse);
+    mount(source, target, 'fuse', readOnly ? MountFlag.readOnly : 0, fuseOptions(fuse).join(','));
+    startServer(server, fuse);
   } finally {
     closeSync(fuse);
   }

@@ -1,5 +1,5 @@
 export { checkSnapshots, type SnapshotFinding } from './check.ts';
-export { mountUnion, type ServedUnion, serveMount } from './fuse-server.ts';
+export { mountServed, mountUnion, type ServedUnion, serveMount } from './fuse-server.ts';
 export { measureTree } from './measure-tree.ts';
 export { listMounts } from './mount-table.ts';
 export { openSnapshotter } from './open.ts';

@@ -89,6 +89,18 @@ export const lookInsideVerbs: readonly Verb[] = [
     load: async () => (await import('../commands/container-inspect.ts')).containerInspect,
   },
   {
+    names: ['mount', 'image mount'],
+    group,
+    summary: 'Show the files of an image in a directory',
+    load: async () => (await import('../commands/mount.ts')).mount,
+  },
+  {
+    names: ['umount', 'unmount', 'image umount', 'image unmount'],
+    group,
+    summary: 'End what mount made',
+    load: async () => (await import('../commands/umount.ts')).umount,
+  },
+  {
     names: ['union mount'],
     group,
     summary: 'Show several directories as one tree',
