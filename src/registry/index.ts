@@ -2,6 +2,7 @@ export type { AccessRecord } from './access-log.ts';
 export type { AuthOptions, TokenOptions } from './auth.ts';
 export { type Certificate, ensureCertificate, localNames } from './certificate.ts';
 export type { CollectionOptions, CollectionReport } from './collect.ts';
+export { type RegistryConfig, readRegistryConfig } from './config.ts';
 export { collectFolder } from './control.ts';
 export { type Account, type Credentials, credentialsOf } from './credentials.ts';
 export { type ProtocolCode, ProtocolError } from './errors.ts';

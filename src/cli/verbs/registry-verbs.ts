@@ -34,4 +34,28 @@ export const registryVerbs: readonly Verb[] = [
     summary: 'List users',
     load: async () => (await import('../commands/registry-user.ts')).registryUserList,
   },
+  {
+    names: ['registry token create'],
+    group,
+    summary: 'Make a token for a program',
+    load: async () => (await import('../commands/registry-token.ts')).registryTokenCreate,
+  },
+  {
+    names: ['registry token rm'],
+    group,
+    summary: 'Remove a token',
+    load: async () => (await import('../commands/registry-token.ts')).registryTokenRemove,
+  },
+  {
+    names: ['registry token ls', 'registry token list'],
+    group,
+    summary: 'List tokens',
+    load: async () => (await import('../commands/registry-token.ts')).registryTokenList,
+  },
+  {
+    names: ['registry collect'],
+    group,
+    summary: 'Free what nothing needs, while it serves',
+    load: async () => (await import('../commands/registry-collect.ts')).registryCollect,
+  },
 ];
