@@ -48,7 +48,7 @@ export async function create(
 }
 
 /** An image for another system is kept, shown and passed on, but its programs need that system's kernel. */
-function requireRunnable(name: string, { os }: ImageConfig): void {
+export function requireRunnable(name: string, { os }: ImageConfig): void {
   if (os === 'linux') return;
   const host = os === 'windows' ? 'a Windows host' : `a host of ${os || 'the system that it does not name'}`;
   throw new EngineError(

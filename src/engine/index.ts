@@ -52,6 +52,7 @@ export { type Pushed, type PushOptions, push } from './push.ts';
 export { type RemoveContainerOptions, removeContainer } from './remove-container.ts';
 export { type RemovedImage, type RemoveImageOptions, removeImage } from './remove-image.ts';
 export { type RunOptions, run } from './run.ts';
+export { createLazy, type LazyContainer, runLazy } from './run-lazy.ts';
 export { type SaveOptions, save } from './save.ts';
 export { search } from './search.ts';
 export { containerExit, start } from './start.ts';

@@ -20,7 +20,8 @@ function fuseServer(union: ServedUnion): string[] {
 
 /** What mount(2) needs for a union that a server of ours serves; `source` is what the mount table shows. */
 export function fuseMount(source: string, union: ServedUnion): Mount {
-  return { type: 'fuse', source, options: union.upper ? [] : ['ro'], server: fuseServer(union) };
+  const { upper } = union;
+  return { type: 'fuse', source, options: upper ? [] : ['ro'], server: fuseServer(union), ...(upper && { upper }) };
 }
 
 /** Mounts `union` at `target` in this namespace. What comes before the server is ready waits for it. */

@@ -11,6 +11,8 @@ export interface Mount {
   readonly cwd?: string;
   /** Of type `fuse`: the command that serves it; `serveMount` starts it and gives the /dev/fuse that belongs to it. */
   readonly server?: readonly string[];
+  /** Of type `fuse`: where its changes go, for another server over other layers. */
+  readonly upper?: { readonly path: string; readonly work: string };
 }
 
 export type SnapshotKind = 'active' | 'view' | 'committed';

@@ -1,11 +1,12 @@
 import { Writable } from 'node:stream';
-import { run as runContainer, start } from '../../engine/index.ts';
+import { run as runContainer, runLazy, start } from '../../engine/index.ts';
 import { expediteCgroups, type RunResult, type RunStreams } from '../../runtime/index.ts';
 import { EngineError } from '../../std/index.ts';
 import { type Command, command } from '../command.ts';
 import { containerFlags } from '../container-flags.ts';
 import { signalExitCode } from '../errors.ts';
 import { makeContainer, makingFlags } from '../make-container.ts';
+import { lazyFlags, makeLazyContainer } from '../run-lazy.ts';
 
 /** So many signals end the command where its container does not care for them. */
 const INSISTENCE = 3;
@@ -17,6 +18,7 @@ export const run: Command = command({
   flags: {
     ...containerFlags,
     ...makingFlags,
+    ...lazyFlags,
     attach: {
       kind: 'list',
       short: 'a',
@@ -41,7 +43,8 @@ export const run: Command = command({
       throw new EngineError('InvalidArgument', 'conflicting options: --attach and --detach');
     if (flags.tty && !flags.detach && flags.interactive && !io.isTerminal.stdin)
       throw new EngineError('InvalidArgument', 'the input device is not a TTY');
-    const container = await makeContainer(context, { starting: true });
+    const lazy = flags.lazy ? await makeLazyContainer(context) : undefined;
+    const container = lazy?.container ?? (await makeContainer(context, { starting: true }));
     const opened = await engine();
     if (flags.detach) {
       await start(opened, container.id);
@@ -60,11 +63,12 @@ export const run: Command = command({
           );
           leave({ exitCode: signalExitCode(name) });
         });
-    const ran = runContainer(opened, container, {
+    const how = {
       ...(flags.attach.length > 0 && { streams: attachedStreams(flags.attach) }),
       proxySignals: flags.sigProxy,
       detachKeys: flags.detachKeys,
-    });
+    };
+    const ran = lazy ? runLazy(opened, lazy, how) : runContainer(opened, container, how);
     const { exitCode, error } = await Promise.race([ran, left]);
     if (error !== undefined && container.tty) warn(`strata: ${error}`); // without a terminal the OCI runtime has said it already
     return exitCode;
