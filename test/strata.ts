@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unmountBelow } from './contracts/unmount-below.ts';
 
 export const ENTRY: string = join(import.meta.dirname, '../src/cli/strata.ts');
 
@@ -47,6 +48,7 @@ export class Strata implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.try(['rm', '--force', '--all']);
+    for (const folder of [this.folder, this.env['STRATA_ROOT'] as string]) unmountBelow(folder);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,10 +1,18 @@
 import { listContainers } from '../runtime/index.ts';
-import { checkSnapshots, repairSnapshots, type SnapshotFinding } from '../snapshot/index.ts';
+import {
+  checkSnapshots,
+  findDamagedLayers,
+  removeDamagedLayer,
+  repairSnapshots,
+  type SnapshotFinding,
+} from '../snapshot/index.ts';
 import { type Job, startJob } from '../std/index.ts';
 import { type Finding, type FsckOptions, fsck, type SnapshotCheck } from '../store/index.ts';
 import type { Engine } from './engine.ts';
 import { unpackBelow } from './open-snapshot.ts';
 import { pull } from './pull.ts';
+
+const MADE_AGAIN = 'removed; unpacking makes it again';
 
 /** Tells how far a check is. */
 export type CheckEvent = Parameters<NonNullable<FsckOptions['report']>>[0];
@@ -31,12 +39,19 @@ export function check(
 
 function snapshotCheck(engine: Engine): SnapshotCheck {
   return {
-    async *check({ repair }) {
+    async *check({ repair, signal }) {
       const before = checkSnapshots(engine.root);
+      const damaged = await Array.fromAsync(findDamagedLayers(engine.root, engine.store.layers.list(), signal));
+      if (repair) for (const { diffID } of damaged) await removeDamagedLayer(engine.root, diffID, signal);
       const left = repair ? await repairAll(engine) : before;
       for (const { message, name } of before) {
         const gone = repair && !left.some((finding) => finding.name === name && finding.message === message);
-        yield { what: message, name, ...(gone && { repair: 'removed; unpacking makes it again' }) };
+        yield { what: message, name, ...(gone && { repair: MADE_AGAIN }) };
+      }
+      for (const { message, names } of damaged) {
+        for (const name of names.length > 0 ? names : [undefined]) {
+          yield { what: message, ...(name && { name }), ...(repair && { repair: MADE_AGAIN }) };
+        }
       }
     },
   };

@@ -1,5 +1,6 @@
 export { checkSnapshots, type SnapshotFinding } from './check.ts';
 export { mountServed, mountUnion, type ServedUnion, serveMount } from './fuse-server.ts';
+export { type DamagedLayer, findDamagedLayers, removeDamagedLayer } from './layer-damage.ts';
 export { measureTree } from './measure-tree.ts';
 export { listMounts } from './mount-table.ts';
 export { openSnapshotter } from './open.ts';

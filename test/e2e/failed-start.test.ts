@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,9 +16,10 @@ describe('a start that fails', { skip: needs('busybox', 'crun', 'conmon'), timeo
   });
   after(() => strata?.[Symbol.asyncDispose]());
 
+  /** Paths below the drivers' folder, `overlay/ID`. */
   const active = (): string[] =>
-    readdirSync(join(strata.env['STRATA_ROOT'] as string, 'snapshots/overlay')).filter((name) =>
-      /^[0-9a-f]{64}$/.test(name),
+    globSync('*/*', { cwd: join(strata.env['STRATA_ROOT'] as string, 'snapshots') }).filter((path) =>
+      /^[^/]+\/[0-9a-f]{64}$/.test(path),
     );
   const leavesNothing = async (code: number, ...args: string[]): Promise<void> => {
     assert.equal((await strata.try(args)).code, code);
@@ -55,8 +56,8 @@ describe('a start that fails', { skip: needs('busybox', 'crun', 'conmon'), timeo
 
   test('leaves nothing of a container with --rm whose files can’t be mounted', async () => {
     const id = (await strata.run('create', '--rm', 'base:1', 'true')).trim();
-    const snapshot = join(strata.env['STRATA_ROOT'] as string, 'snapshots/overlay', id);
-    execFileSync('rm', ['-r', join(snapshot, 'work')]);
+    const [snapshot] = active();
+    execFileSync('rm', ['-r', join(strata.env['STRATA_ROOT'] as string, 'snapshots', snapshot as string, 'work')]);
     await leavesNothing(1, 'start', id);
   });
 

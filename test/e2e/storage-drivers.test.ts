@@ -53,7 +53,7 @@ describe('a state folder moves between drivers', { skip: needs('busybox', 'mkfs.
     if (code !== 0) assert.match(stderr, /zfs does not work here/);
   });
 
-  for (const driver of ['btrfs', 'vfs', 'overlay']) {
+  for (const driver of ['btrfs', 'vfs', 'overlay', 'erofs']) {
     test(`layers are made from blobs for ${driver}, without a pull`, async () => {
       const look = ['/bin/sh', '-c', 'cat /new; test ! -e /etc/group && echo gone'];
       const run = ['run', '--rm', '--network', 'none', 'app:1', ...look];

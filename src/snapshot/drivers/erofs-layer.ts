@@ -42,16 +42,26 @@ export function tocOf({ root }: SnapshotFolder, { toc, diffID }: Pick<LayerInput
   return toc ?? join(layerFolder(root, diffID), 'toc');
 }
 
+/** Held while a layer's tar and image are made or taken away. */
+export function lockOfLayer(folder: SnapshotFolder, diffID: Digest): string {
+  return join(folder.path, '.locks', `layer-${diffID}`);
+}
+
+/** From now on the layer has no image. */
+export function forgetRecord(own: string): void {
+  rmSync(join(own, RECORD), { force: true });
+}
+
 /** The layer's tar and image, made of its blob unless they are there: one process at a time makes them. */
 export async function makeLayer(folder: SnapshotFolder, layer: LayerInput): Promise<LayerRecord> {
   const { diffID, blob: file, signal, report } = layer;
   const own = layerFolder(folder.root, diffID);
   const toc = tocOf(folder, layer);
-  using _ = await waitTurn(join(folder.path, '.locks', `layer-${diffID}`), signal);
+  using _ = await waitTurn(lockOfLayer(folder, diffID), signal);
   const known = soundRecord(own, toc);
   if (known) return known;
   for (const path of [own, dirname(toc)]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  rmSync(join(own, RECORD), { force: true });
+  forgetRecord(own);
   const { unpackLayer } = await import('../../layer/index.ts');
   const { size, opaque, pending, image } = await unpackLayer({
     file,
@@ -101,7 +111,7 @@ function sizeOf(path: string): number | undefined {
 }
 
 /** A torn one counts as none: the layer is made again. */
-function readRecord(own: string): LayerRecord | undefined {
+export function readRecord(own: string): LayerRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(join(own, RECORD), 'utf8')) as LayerRecord;
     return record.form === 1 ? record : undefined;
