@@ -9,10 +9,9 @@ import {
 } from '../dockerfile/index.ts';
 import { storeLayer } from '../image/index.ts';
 import { EngineError } from '../std/index.ts';
-import { writeTar } from '../tar/index.ts';
 import { addArchive, isArchive } from './add-archive.ts';
 import { openRemote, remoteKind } from './add-remote.ts';
-import { layerMembers } from './layer-tar.ts';
+import { layerTar } from './layer-tar.ts';
 import { memoryTree } from './memory-tree.ts';
 import { resolveOwner } from './owner.ts';
 import { Placing } from './place.ts';
@@ -92,7 +91,7 @@ export async function copyStep(
       }
       if (placing.placed.length === 0) return undefined;
       const ceiling = epoch && BigInt(epoch.getTime()) * 1_000_000n;
-      return storeLayer(session.store, writeTar(layerMembers(placing.placed, ceiling)), { signal: session.signal });
+      return storeLayer(session.store, layerTar(placing.placed, ceiling), { signal: session.signal });
     },
   };
 }

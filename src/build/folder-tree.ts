@@ -1,4 +1,15 @@
-import { type BigIntStats, constants, createReadStream, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createDigester, hexOf } from '../oci/index.ts';
 import { type ByteStream, decodeName, EngineError, fsPath, isErrno } from '../std/index.ts';
@@ -42,10 +53,35 @@ function lstat(path: string): BigIntStats | undefined {
   }
 }
 
-function readFile(path: string): ByteStream {
-  let fd: number;
+/** A file's content; a small one in one piece, for which no thread is asked. */
+async function* readFile(path: string): ByteStream {
+  const fd = openFile(path);
+  const { size } = fstatSync(fd);
+  if (size > CHUNK) {
+    yield* createReadStream('', { fd, highWaterMark: CHUNK });
+    return;
+  }
   try {
-    fd = openSync(fsPath(path), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    yield readSmall(fd, size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readSmall(fd: number, size: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(size);
+  let done = 0;
+  while (done < size) {
+    const bytes = readSync(fd, buffer, done, size - done, null);
+    if (bytes === 0) break;
+    done += bytes;
+  }
+  return buffer.subarray(0, done);
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(fsPath(path), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ELOOP'))
       throw new EngineError('Conflict', `${path} changed while it was read; build again`, { cause: error });
@@ -53,13 +89,10 @@ function readFile(path: string): ByteStream {
       throw new EngineError(
         'PermissionDenied',
         `cannot read ${path}; leave it out with .dockerignore, or change its permissions`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     throw error;
   }
-  return createReadStream('', { fd, highWaterMark: CHUNK });
 }
 
 function nodeOf(path: string, stats: BigIntStats): TreeNode | undefined {

@@ -4,7 +4,7 @@ import type { Placed } from './place.ts';
 import { joinPath, type Tree } from './tree.ts';
 
 /** A layer's members in order. The same placed names give the same bytes; names of one inode become hard links. */
-export function* layerMembers(placed: readonly Placed[], epoch?: bigint): Generator<TarInput> {
+function* layerMembers(placed: readonly Placed[], epoch: bigint | undefined): Generator<TarInput> {
   const last = new Map(placed.map((one) => [one.path, one]));
   const inodes = new Map<string, string>();
   for (const one of placed) {
@@ -43,9 +43,27 @@ function entryOf(
   };
 }
 
+/** Small members are gathered into chunks of about this many bytes: a write for each header would take far longer. */
+const BATCH = 1 << 18;
+
+/** A layer's tar. */
+export async function* layerTar(placed: readonly Placed[], epoch?: bigint): ByteStream {
+  let batch: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of writeTar(layerMembers(placed, epoch))) {
+    batch.push(chunk);
+    size += chunk.length;
+    if (size < BATCH) continue;
+    yield* chunk.length < BATCH ? [Buffer.concat(batch)] : batch; // large ones are not copied
+    batch = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(batch);
+}
+
 /** All of a tree as a tar. */
 export function treeTar(tree: Tree): ByteStream {
-  return writeTar(layerMembers([...everything(tree, '')]));
+  return layerTar([...everything(tree, '')]);
 }
 
 function* everything(tree: Tree, folder: string): Generator<Placed> {

@@ -1,6 +1,5 @@
 import { storeLayer } from '../image/index.ts';
-import { writeTar } from '../tar/index.ts';
-import { layerMembers } from './layer-tar.ts';
+import { layerTar } from './layer-tar.ts';
 import { placeDirectory } from './place.ts';
 import type { Session } from './session.ts';
 import type { BuildState } from './state.ts';
@@ -18,7 +17,7 @@ export function workdirStep(session: Session, state: BuildState, path: string): 
       const now = BigInt((epoch ?? new Date()).getTime()) * 1_000_000n;
       const placed = placeDirectory(tree, path, now);
       if (placed.length === 0) return undefined;
-      return storeLayer(session.store, writeTar(layerMembers(placed)), { signal: session.signal });
+      return storeLayer(session.store, layerTar(placed), { signal: session.signal });
     },
   };
 }
