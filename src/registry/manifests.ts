@@ -12,6 +12,8 @@ import type { Exchange } from './exchange.ts';
 import { isTag } from './router.ts';
 import { type ManifestRecord, type NewManifest, type RequiredContent, TagImmutable } from './storage/names.ts';
 
+const WARN_FROM = 0.9; // of a quota
+
 /** end-3, end-7 and end-9: manifests and indexes by tag or digest. */
 export async function serveManifest(exchange: Exchange, repository: string, reference: string): Promise<void> {
   switch (exchange.method) {
@@ -85,7 +87,18 @@ async function putManifest(exchange: Exchange, repository: string, reference: st
     'docker-content-digest': digest,
     'content-length': 0,
     ...(manifest.subject && { 'oci-subject': manifest.subject }),
+    ...(await quotaWarning(exchange, repository)),
   });
+}
+
+/** distribution-spec, "Warnings": clients show it to whoever pushed, before the next push is refused. */
+async function quotaWarning(exchange: Exchange, repository: string): Promise<{ warning?: string }> {
+  const { quota } = exchange.pushRules(repository);
+  if (quota === undefined) return {};
+  const used = await exchange.registry.storage.names.usageOf(repository);
+  return used < quota * WARN_FROM
+    ? {}
+    : { warning: `299 - "${repository} holds ${used} of the ${quota} bytes that it may"` };
 }
 
 /** By digest with every tag that names it; by tag only the tag. */

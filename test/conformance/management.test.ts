@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { digestOf, MediaType } from '../../src/oci/index.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, imageManifest } from './caller.ts';
 import { storages } from './storages.ts';
 
 for (const { name, startRegistry } of storages)
@@ -79,15 +79,26 @@ for (const { name, startRegistry } of storages)
     });
 
     test('a repository takes no more than its quota, says so, and has room again after a delete', async () => {
-      await using registry = await startRegistry({ rules: { quotas: [{ repositories: 'small', bytes: 2000 }] } });
+      await using registry = await startRegistry({ rules: { quotas: [{ repositories: 'small', bytes: 3000 }] } });
       const call = callerOf(registry.url);
-      const { manifest } = await call.image('small', 'v1', 'x'.repeat(1000));
+      const { manifest } = await call.image('small', 'v1', 'x'.repeat(1300));
+      const nearly = await call('PUT', '/v2/small/manifests/v2', {
+        body: JSON.stringify(
+          imageManifest(
+            { layer: digestOf('x'.repeat(1300)), layerSize: 1300 },
+            { annotations: { long: 'z'.repeat(600) } },
+          ),
+        ),
+        headers: { 'content-type': MediaType.ociManifest },
+      });
+      assert.equal(nearly.status, 201);
+      assert.match(nearly.headers['warning'] ?? '', /^299 - "small holds \d+ of the 3000 bytes that it may"$/);
       const large = 'y'.repeat(1000);
       const push = async () =>
         await call('POST', `/v2/small/blobs/uploads/?digest=${digestOf(large)}`, { body: large });
       const refused = await push();
       assert.deepEqual([refused.status, refused.code()], [403, 'DENIED']);
-      assert.match(refused.body.toString(), /small holds \d+ of the 2000 bytes/);
+      assert.match(refused.body.toString(), /small holds \d+ of the 3000 bytes/);
       const start = (await call('POST', '/v2/small/blobs/uploads/', { headers: { 'content-length': 0 } })).headers
         .location;
       const streamed = await call('PUT', `${start}?digest=${digestOf(large)}`, {
@@ -99,8 +110,9 @@ for (const { name, startRegistry } of storages)
       await call.blob('elsewhere', large);
       const mount = await call('POST', `/v2/small/blobs/uploads/?mount=${digestOf(large)}&from=elsewhere`);
       assert.equal(mount.status, 403);
-      await call.blob('small', 'x'.repeat(1000)); // is there already
-      assert.equal((await call('DELETE', `/v2/small/manifests/${manifest}`)).status, 202);
+      await call.blob('small', 'x'.repeat(1300)); // is there already
+      for (const reference of [manifest, nearly.headers['docker-content-digest']])
+        assert.equal((await call('DELETE', `/v2/small/manifests/${reference}`)).status, 202);
       await registry.collect({ grace: 0, untagged: true });
       assert.equal((await push()).status, 201);
     });

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { digestOf, MediaType } from '../../src/oci/index.ts';
-import { type RunningRegistry, setUser, startRegistry } from '../../src/registry/index.ts';
+import { createRobot, type RunningRegistry, robotUser, setUser, startRegistry } from '../../src/registry/index.ts';
 
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 const skopeoMissing = has('skopeo') ? false : 'skopeo is not installed';
@@ -152,6 +152,53 @@ test('podman pushes and pulls', { skip: podmanMissing }, async () => {
   await podman('push', '-q', ...access, id, name);
   await podman('rmi', '-f', id);
   assert.equal((await podman('pull', '-q', ...access, name)).trim(), id);
+  await podman('rmi', '-a', '-f');
+});
+
+test('skopeo and podman get tokens, and a robot pushes with its own', { skip: skopeoMissing }, async () => {
+  const htpasswd = join(folder, 'users');
+  const robots = join(folder, 'robots');
+  const secret = await createRobot(robots, 'ci', { repositories: ['team/**'], actions: ['pull', 'push'] });
+  await using tokens = await startRegistry({
+    folder: join(folder, 'registry-with-tokens'),
+    tls: 'auto',
+    auth: {
+      htpasswd,
+      robots,
+      tokens: true,
+      access: [{ who: ['ann'], repositories: ['**'], actions: ['pull', 'push', 'delete'] }],
+    },
+  });
+  const ca = join(folder, 'certs-with-tokens');
+  await mkdir(ca);
+  await copyFile(tokens.certificate?.caPath as string, join(ca, 'ca.crt'));
+  const skopeo = (...args: string[]): Promise<string> => run('skopeo', '--insecure-policy', ...args);
+  const robot = `${robotUser('ci')}:${secret}`;
+  const layout = `oci:${join(folder, 'layout')}:v1`;
+  const name = (path: string): string => `docker://${tokens.host}/${path}`;
+  await skopeo('copy', '--dest-creds', robot, '--dest-cert-dir', ca, layout, name('team/app:v1'));
+  // Across repositories: the token has to be for both, and the layer is mounted.
+  const both = ['--src-creds', 'ann:secret', '--src-cert-dir', ca, '--dest-creds', 'ann:secret', '--dest-cert-dir', ca];
+  await skopeo('copy', ...both, name('team/app:v1'), name('other/app:v1'));
+  await assert.rejects(
+    skopeo('copy', '--dest-creds', robot, '--dest-cert-dir', ca, layout, name('other/app:v2')),
+    /denied|forbidden|authentication|unauthorized/i,
+  );
+  await skopeo('delete', '--creds', 'ann:secret', '--cert-dir', ca, name('other/app:v1'));
+  if (podmanMissing) return;
+  const podman = (...args: string[]): Promise<string> =>
+    run(
+      'podman',
+      '--storage-driver',
+      'vfs',
+      '--root',
+      join(folder, 'podman'),
+      '--runroot',
+      join(folder, 'podman-run'),
+      ...args,
+    );
+  await podman('login', '-u', 'ann', '-p', 'secret', '--cert-dir', ca, '--authfile', join(folder, 'auth'), tokens.host);
+  await podman('pull', '-q', '--cert-dir', ca, '--authfile', join(folder, 'auth'), `${tokens.host}/team/app:v1`);
   await podman('rmi', '-a', '-f');
 });
 

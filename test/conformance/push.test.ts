@@ -211,6 +211,28 @@ for (const { name, startRegistry } of storages)
       assert.equal((await put(index(layer, 9))).status, 201, 'build caches list blobs in an index');
     });
 
+    test('end-7: an index whose children are absent is taken where that is configured; they may come later', async () => {
+      await using sparse = await startRegistry({ sparseIndexes: true });
+      const there = callerOf(sparse.url);
+      const config = await there.blob('a', '{}');
+      const layer = await there.blob('a', 'child layer');
+      const child = JSON.stringify(imageManifest({ config, layer, layerSize: 11 }));
+      const manifests = [{ mediaType: MediaType.ociManifest, digest: digestOf(child), size: child.length }];
+      await there.manifest('a', 'all', { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+      const absent = await there('GET', `/v2/a/manifests/${digestOf(child)}`);
+      assert.deepEqual([absent.status, absent.code()], [404, 'MANIFEST_UNKNOWN']);
+      await there.manifest('a', digestOf(child), JSON.parse(child) as object);
+      await sparse.collect({ grace: 0, untagged: true });
+      assert.equal((await there('GET', `/v2/a/manifests/${digestOf(child)}`)).status, 200, 'the index keeps it');
+      const orphan = imageManifest({ config, layer: digestOf('nowhere'), layerSize: 7 });
+      const body = JSON.stringify(orphan);
+      const refused = await there('PUT', '/v2/a/manifests/x', {
+        body,
+        headers: { 'content-type': MediaType.ociManifest },
+      });
+      assert.equal(refused.status, 404, 'blobs have to be there all the same');
+    });
+
     test('end-7: a layer that is fetched from its own place may be missing', async () => {
       await call.blob(repository, '{}');
       const document = imageManifest({ layer: digestOf('x'), layerSize: 1 });
