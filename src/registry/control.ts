@@ -15,7 +15,7 @@ const LONGEST_SOCKET = 100; // sun_path holds 108 bytes, on some systems 104
 /** What can be asked of a registry by whoever may write to its folder. */
 type Wish = Pick<CollectionOptions, 'grace' | 'untagged' | 'dryRun'>;
 
-/** Listens beside a registry's folder for its administrator; undefined where the path is too long for a socket. */
+/** Listens beside a registry's folder for its administrator; undefined where its file system has no sockets, or the path is too long for one. */
 export async function serveControl(
   folder: string,
   collector: Collector,
@@ -36,8 +36,14 @@ export async function serveControl(
       );
   });
   if (process.platform !== 'win32') await rm(path, { force: true }); // left by a process that was killed: its lock is ours now
-  await new Promise<void>((listening, fail) => server.once('error', fail).listen(path, listening));
-  if (process.platform !== 'win32') await chmod(path, 0o600);
+  try {
+    await new Promise<void>((listening, fail) => server.once('error', fail).listen(path, listening));
+    if (process.platform !== 'win32') await chmod(path, 0o600);
+  } catch (error) {
+    server.close();
+    if (isErrno(error, 'EPERM', 'EACCES', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG')) return undefined;
+    throw error;
+  }
   server.unref();
   return {
     close: () =>

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { EngineError, isErrno, writeFileAtomic } from '../std/index.ts';
 import { liveFile } from './live-file.ts';
+import { isRobotUser } from './robots.ts';
 import { processLock } from './storage/process-lock.ts';
 
 const BCRYPT = /^\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$/;
@@ -30,6 +31,9 @@ export async function setUser(
       'InvalidArgument',
       `invalid user name ${JSON.stringify(user)}: no spaces, no colon, at most 255 characters`,
     );
+  }
+  if (isRobotUser(user)) {
+    throw new EngineError('InvalidArgument', `${user} is a robot's name: strata registry token create makes those`);
   }
   const line = `${user}:${await hashPassword(password, options)}`;
   await change(file, (lines) => {

@@ -78,60 +78,61 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
   }
   const rules = compileRules(options.rules);
   const storage = options.storage ?? (await openStorage(options.folder));
+  // What stands so far is taken down again, last first: where something here fails, and when the registry ends.
+  await using building = new AsyncDisposableStack();
+  building.use(storage);
   const collector = new Collector(storage, { ...options.collection, rules, uploadLife: limits.uploadLife });
-  try {
-    const certificate = options.tls === 'auto' ? await ownCertificate(options, host) : undefined;
-    const pair = certificate ?? (options.tls === 'auto' ? undefined : options.tls);
-    const folder = options.folder === undefined ? undefined : resolve(options.folder);
-    const auth = options.auth && (await openAuth(options.auth, folder));
-    const policy = options.policy ?? auth?.policy;
-    const faults = new Faults((auth?.login ?? noLogin).challenge);
-    let isReady = true;
-    const handler = registryHandler({
-      storage,
-      limits,
-      rules,
-      delete: options.delete ?? true,
-      sparseIndexes: options.sparseIndexes ?? false,
-      faults,
-      isReady: () => isReady,
-      ...(auth && { login: auth.login }),
-      ...(policy && { policy }),
-      ...(auth?.tokenServer && { tokenServer: policy ? { ...auth.tokenServer, policy } : auth.tokenServer }),
-      ...(options.log && { log: options.log }),
-      ...(options.metrics && { metrics: { of: new Metrics(collector), to: options.metrics } }),
-    });
-    const server = makeServer(pair, limits);
-    server.on('request', handler).on('checkContinue', handler);
-    await listen(server, host, port);
-    const address = server.address() as AddressInfo;
-    const name = hostOf(host, address.port);
-    const control = folder === undefined ? undefined : await serveControl(folder, collector);
+  building.defer(() => collector.stop());
+  const certificate = options.tls === 'auto' ? await ownCertificate(options, host) : undefined;
+  const pair = certificate ?? (options.tls === 'auto' ? undefined : options.tls);
+  const folder = options.folder === undefined ? undefined : resolve(options.folder);
+  const auth = options.auth && (await openAuth(options.auth, folder));
+  const policy = options.policy ?? auth?.policy;
+  const faults = new Faults((auth?.login ?? noLogin).challenge);
+  let isReady = true;
+  const handler = registryHandler({
+    storage,
+    limits,
+    rules,
+    delete: options.delete ?? true,
+    sparseIndexes: options.sparseIndexes ?? false,
+    faults,
+    isReady: () => isReady,
+    ...(auth && { login: auth.login }),
+    ...(policy && { policy }),
+    ...(auth?.tokenServer && { tokenServer: policy ? { ...auth.tokenServer, policy } : auth.tokenServer }),
+    ...(options.log && { log: options.log }),
+    ...(options.metrics && { metrics: { of: new Metrics(collector), to: options.metrics } }),
+  });
+  const server = makeServer(pair, limits);
+  server.on('request', handler).on('checkContinue', handler);
+  const control = folder === undefined ? undefined : await serveControl(folder, collector);
+  if (control) building.defer(() => control.close());
+  await listen(server, host, port);
+  building.defer(async () => {
+    isReady = false;
+    await sleep(limits.drainTime);
+    await stop(server, limits.stopTime);
+  });
+  const address = server.address() as AddressInfo;
+  const name = hostOf(host, address.port);
 
-    let closing: Promise<void> | undefined;
-    const close = (): Promise<void> => {
-      isReady = false;
-      closing ??= sleep(limits.drainTime)
-        .then(() => Promise.all([stop(server, limits.stopTime), control?.close()]))
-        .then(() => collector.stop())
-        .finally(() => storage[Symbol.asyncDispose]());
-      return closing;
-    };
-    return {
-      url: `${pair ? 'https' : 'http'}://${name}`,
-      host: name,
-      port: address.port,
-      ...(certificate && { certificate }),
-      faults,
-      collect: (more) => collector.collect(more),
-      close,
-      [Symbol.asyncDispose]: close,
-    };
-  } catch (error) {
-    await collector.stop();
-    await storage[Symbol.asyncDispose]();
-    throw error;
-  }
+  const running = building.move();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= running.disposeAsync();
+    return closing;
+  };
+  return {
+    url: `${pair ? 'https' : 'http'}://${name}`,
+    host: name,
+    port: address.port,
+    ...(certificate && { certificate }),
+    faults,
+    collect: (more) => collector.collect(more),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 async function openStorage(folder: string | undefined): Promise<RegistryStorage> {
