@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { type DriverPlace, openDriverPlace } from '../../../test/contracts/driver-place.ts';
 import { type Member, MTIME } from '../../../test/contracts/layer-input.ts';
 import { show, unpackStack } from '../../../test/contracts/snapshotter.ts';
+import { unmountBelow } from '../../../test/contracts/unmount-below.ts';
 import { DRIVERS } from '../drivers.ts';
 import { openSnapshotter } from '../open.ts';
 
@@ -74,6 +75,7 @@ async function treeOf(
     const on = { root, snapshots };
     return await show(on, await unpackStack(on, layers), { identity: false, wholeSeconds });
   } finally {
+    unmountBelow(root);
     if (folder === undefined || driver === 'vfs') rmSync(root, { recursive: true, force: true });
   }
 }
