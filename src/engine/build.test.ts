@@ -22,6 +22,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unmountBelow } from '../../test/contracts/unmount-below.ts';
 import { flatten } from '../../test/fixtures/flat-image.ts';
 import { busyboxTar } from '../../test/strata.ts';
 import { DockerfileError } from '../dockerfile/index.ts';
@@ -60,6 +61,7 @@ class Yard {
     const engine = await openEngine({ root: join(folder, 'state') });
     t.after(async () => {
       await engine[Symbol.asyncDispose]();
+      unmountBelow(folder);
       rmSync(folder, { recursive: true, force: true });
     });
     return new Yard(folder, engine);

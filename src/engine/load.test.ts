@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { unmountBelow } from '../../test/contracts/unmount-below.ts';
 import { describe, digestOf, encodeDocument, MediaType } from '../oci/index.ts';
 import { hasCode, readAll } from '../std/index.ts';
 import { openStore } from '../store/index.ts';
@@ -22,7 +23,10 @@ function layerOf(name: string): Promise<Buffer> {
 test('a blob that does not hold the layer that it stands for is not loaded, unpacked as that layer may be', async (t) => {
   if (process.getuid?.() !== 0) return t.skip('unpacking needs root');
   const folder = await mkdtemp(join(tmpdir(), 'strata-load-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(() => {
+    unmountBelow(folder);
+    return rm(folder, { recursive: true, force: true });
+  });
   const layer = await layerOf('true');
   const config = encodeDocument({
     architecture: 'amd64',

@@ -17,6 +17,7 @@ import { gunzipSync } from 'node:zlib';
 import { build, type Engine, load, openEngine, tag } from '../../src/engine/index.ts';
 import type { Image } from '../../src/image/index.ts';
 import { EngineError } from '../../src/std/index.ts';
+import { unmountBelow } from '../contracts/unmount-below.ts';
 import { type FlatEntry, flatten } from '../fixtures/flat-image.ts';
 
 const CASES = '/work/shared/cases';
@@ -57,7 +58,10 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
 
 test("Dockerfiles build what docker's builders built of them", { skip: missing, timeout: 600_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'strata-cases-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => {
+    unmountBelow(folder);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const engine = await openEngine({ root: join(folder, 'root') });
   t.after(() => engine[Symbol.asyncDispose]());
   const bases = join(folder, 'bases.tar');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { build, type Engine, importImage, load, openEngine, save } from '../../src/engine/index.ts';
 import { type Image, requireImage } from '../../src/image/index.ts';
+import { unmountBelow } from '../contracts/unmount-below.ts';
 import { type FlatEntry, flatten } from '../fixtures/flat-image.ts';
 import { needs, runPeer } from '../peers.ts';
 import { busyboxTar } from '../strata.ts';
@@ -70,7 +71,10 @@ const DOCKERFILES: Readonly<Record<string, string>> = {
 
 test('what buildah builds is what we build', { skip: needs('buildah'), timeout: 300_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'strata-peers-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => {
+    unmountBelow(folder);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const engine = await openEngine({ root: join(folder, 'state') });
   t.after(() => engine[Symbol.asyncDispose]());
   const context = join(folder, 'context');
