@@ -1,82 +1,30 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { type Digest, digestOf } from '../../src/oci/index.ts';
+import { digestOf } from '../../src/oci/index.ts';
 import { startRegistry } from '../../src/registry/index.ts';
-import { type Caller, callerOf } from './caller.ts';
-
-const KILLS = 20;
-
-async function startChild(folder: string): Promise<{ child: ChildProcess; call: Caller }> {
-  const entry = fileURLToPath(new URL('./registry-child.ts', import.meta.url));
-  const child = spawn(process.execPath, [entry, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface(child.stdout as NodeJS.ReadableStream))
-    return { child, call: callerOf(line) };
-  throw new Error('the registry did not start');
-}
-
-async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const gone = once(child, 'exit');
-  child.kill(signal);
-  await gone;
-}
+import { registryCrash } from '../proof/registry-crash.ts';
+import { callerOf } from './caller.ts';
+import { kill, startChild } from './registry-process.ts';
 
 async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'overstrata-crash-'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-test(`what was acknowledged is there after each of ${KILLS} kills during pushes`, { timeout: 120_000 }, async () => {
-  await using folder = await temporaryFolder();
-  const acknowledged = new Map<string, { layer: Digest; manifest: Digest }>();
-  let count = 0;
-  const pushUntilKilled = async (call: Caller): Promise<void> => {
-    for (;;) {
-      count += 1;
-      const tag = `t${count}`;
-      try {
-        const layer = randomBytes(50_000 + Math.floor(Math.random() * 1_000_000));
-        const { layer: digest, manifest } = await call.image('crash/test', tag, layer);
-        acknowledged.set(tag, { layer: digest, manifest });
-      } catch {
-        return;
-      }
-    }
-  };
-  for (let round = 0; round < KILLS; round += 1) {
-    const { child, call } = await startChild(folder.path);
-    const pushing = [pushUntilKilled(call), pushUntilKilled(call)];
-    await sleep(20 + Math.random() * 150);
-    await kill(child, 'SIGKILL');
-    await Promise.all(pushing);
-  }
-
-  await using registry = await startRegistry({ folder: folder.path, limits: { uploadLife: 0 } });
-  const call = callerOf(registry.url);
-  assert.ok(acknowledged.size > 0);
-  for (const [tag, { layer, manifest }] of acknowledged) {
-    assert.equal(digestOf((await call('GET', `/v2/crash/test/manifests/${tag}`)).body), manifest);
-    assert.equal(digestOf((await call('GET', `/v2/crash/test/blobs/${layer}`)).body), layer);
-  }
-  const { tags } = (await call('GET', '/v2/crash/test/tags/list')).json<{ tags: string[] }>();
-  for (const tag of tags) {
-    // Also a push that was not acknowledged is whole, or not there at all.
-    const { layers } = (await call('GET', `/v2/crash/test/manifests/${tag}`)).json<{ layers: { digest: Digest }[] }>();
-    const blob = layers[0]?.digest as Digest;
-    assert.equal(digestOf((await call('GET', `/v2/crash/test/blobs/${blob}`)).body), blob);
-  }
-  for (let tries = 0; tries < 100 && (await readdir(join(folder.path, 'uploads'))).length > 0; tries += 1)
-    await sleep(20);
-  assert.deepEqual(await readdir(join(folder.path, 'uploads')), [], 'dead uploads are swept');
+// The short form of `npm run proof -- registry-crash`.
+test('what was acknowledged is there after each kill during pushes, deletes and collection', {
+  timeout: 120_000,
+}, async (t) => {
+  const seed = Date.now() % 1e9;
+  t.diagnostic(`seed ${seed}`);
+  await registryCrash.run({ count: 15, seed, log: (line) => t.diagnostic(line) });
 });
 
 test('an upload session goes on after the server was killed', async () => {

@@ -11,6 +11,7 @@ const PROOFS: Readonly<Record<string, () => Promise<Proof>>> = {
   'power-cut': async () => (await import('./power-cut.ts')).powerCut,
   race: async () => (await import('./race.ts')).race,
   'registry-collect': async () => (await import('./registry-collect.ts')).registryCollect,
+  'registry-crash': async () => (await import('./registry-crash.ts')).registryCrash,
   union: async () => (await import('./union.ts')).union,
 };
 
