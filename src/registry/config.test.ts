@@ -28,10 +28,12 @@ test('sizes and times are read as people write them, paths as beside the file', 
     limits: { uploads: 8, idleTime: '500ms', blobBytes: 1000 },
     groups: { devs: ['ann'] },
     access: [{ who: ['group:devs'], repositories: ['**'], actions: ['pull', 'push'] }],
+    external: { realm: 'https://auth.example/token', service: 'us', issuer: 'them', keys: ['auth.pem'] },
     tokens: { publicUrl: 'https://registry.example', life: 60 },
   });
   assert.equal(config.htpasswd, join(folder, 'users'));
   assert.deepEqual(config.tls, { cert: '/etc/cert.pem', key: join(folder, 'key.pem') });
+  assert.deepEqual(config.external?.keys, [join(folder, 'auth.pem')]);
   assert.equal(config.quotas?.[0]?.bytes, 1.5 * 2 ** 30);
   assert.equal(config.retention?.[0]?.keepPulledWithin, 30 * 24 * 3600_000);
   assert.deepEqual(config.collection, { every: 6 * 3600_000, grace: 90 * 60_000, untagged: true });

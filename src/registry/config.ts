@@ -24,6 +24,7 @@ import {
   text,
   whole,
 } from './shape.ts';
+import type { ExternalTokens } from './token-login.ts';
 
 const ENV = 'STRATA_REGISTRY_';
 
@@ -43,6 +44,8 @@ export interface RegistryConfig extends ContentRules {
   readonly access?: readonly AccessRule[];
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly tokens?: boolean | TokenOptions;
+  /** A token server elsewhere; `keys` are files of PEM. */
+  readonly external?: ExternalTokens;
   readonly delete?: boolean;
   readonly sparseIndexes?: boolean;
   readonly collection?: Pick<CollectionOptions, 'grace' | 'untagged'> & { readonly every?: number };
@@ -79,6 +82,10 @@ const CONFIG: Shape<RegistryConfig> = fields<RegistryConfig>({
     flag,
     fields<TokenOptions>({ service: text, publicUrl: text, life: whole }),
     (value) => !isObject(value),
+  ),
+  external: fields<ExternalTokens>(
+    { realm: text, service: text, issuer: text, keys: list(text) },
+    { required: ['realm', 'service', 'issuer', 'keys'] },
   ),
   delete: flag,
   sparseIndexes: flag,
@@ -176,12 +183,13 @@ function withValue<Value extends object>(
 
 function withPathsFrom(config: RegistryConfig, folder: string): RegistryConfig {
   const at = (path: string): string => resolve(folder, path);
-  const { tls } = config;
+  const { tls, external } = config;
   return {
     ...config,
     ...(config.folder !== undefined && { folder: at(config.folder) }),
     ...(config.htpasswd !== undefined && { htpasswd: at(config.htpasswd) }),
     ...(config.robots !== undefined && { robots: at(config.robots) }),
+    ...(external && { external: { ...external, keys: external.keys.map(at) } }),
     ...(typeof tls === 'object' && { tls: { cert: at(tls.cert), key: at(tls.key) } }),
   };
 }

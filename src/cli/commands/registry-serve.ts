@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultRoot } from '../../engine/index.ts';
 import {
+  type AuthOptions,
   type RegistryConfig,
   type RegistryOptions,
   readRegistryConfig,
@@ -100,7 +101,8 @@ export const registryServe: Command = command({
     };
     await using server = await startRegistry(await optionsOf(config, globals, io));
     const { htpasswd } = config;
-    print(`Serving ${server.url}${htpasswd === undefined ? ' to everybody: there are no users (--htpasswd)' : ''}`);
+    const isOpen = htpasswd === undefined && !config.external;
+    print(`Serving ${server.url}${isOpen ? ' to everybody: there are no users (--htpasswd)' : ''}`);
     if (htpasswd !== undefined && !existsSync(htpasswd))
       warn(`strata: nobody can log in yet, there is no ${htpasswd}: strata registry user add ${htpasswd} NAME`);
     if (server.certificate) print(trustInstructions(server.host, server.certificate.caPath));
@@ -118,6 +120,7 @@ async function optionsOf(config: RegistryConfig, globals: Globals, io: Io): Prom
   const orphan = Object.entries(needsUsers).find(([, value]) => value !== undefined && value !== false)?.[0];
   if (htpasswd === undefined && orphan !== undefined)
     throw new EngineError('InvalidArgument', `${orphan} is for a registry with users: name their file with --htpasswd`);
+  const auth = await authOf(config, needsUsers);
   const { host, port } = parseListen(config.listen ?? LISTEN);
   return {
     folder: config.folder ?? join(globals.root ?? defaultRoot(), 'registry'),
@@ -131,10 +134,20 @@ async function optionsOf(config: RegistryConfig, globals: Globals, io: Io): Prom
     ...(config.limits && { limits: config.limits }),
     ...(config.collection && { collection: config.collection }),
     ...(tls !== undefined && tls !== 'off' && { tls: tls === 'auto' ? tls : await readPair(tls) }),
-    ...(htpasswd !== undefined && { auth: { htpasswd, ...needsUsers } }),
+    ...(auth && { auth }),
     ...(metrics !== undefined && metrics !== 'off' && { metrics }),
     ...(config.log === 'json' && { log: (record) => void io.stderr.write(`${JSON.stringify(record)}\n`) }),
   };
+}
+
+async function authOf(
+  { htpasswd, external }: RegistryConfig,
+  more: Omit<AuthOptions, 'htpasswd'>,
+): Promise<RegistryOptions['auth']> {
+  if (!external) return htpasswd === undefined ? undefined : { htpasswd, ...more };
+  if (htpasswd !== undefined)
+    throw new EngineError('InvalidArgument', 'external and htpasswd exclude each other: one of them says who gets in');
+  return { external: { ...external, keys: await Promise.all(external.keys.map((file) => readFile(file, 'utf8'))) } };
 }
 
 function parseListen(text: string): { host: string; port: number } {
