@@ -10,6 +10,7 @@ declare const BUILD: string;
 
 const complaint = complaintAboutNode();
 if (complaint === undefined) {
+  process.exitCode = 125; // unless the work comes to its own end: what is waited for in vain is no success
   run().catch((error: unknown) => {
     process.stderr.write(`strata: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(125);

@@ -6,6 +6,7 @@ if (complaint !== undefined) {
   process.stderr.write(complaint);
   process.exitCode = 125;
 } else {
+  process.exitCode = 125; // unless the work comes to its own end: what is waited for in vain is no success
   run().catch((error: unknown) => {
     process.stderr.write(`strata: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(125);

@@ -25,10 +25,13 @@ export function exchange(
       ...(signal && { signal }),
     });
     const limit = new AnswerLimit(sent, answerTimeout ?? options.answerTimeout);
-    sent.on('error', (error) => {
+    const fail = (error: Error): void => {
       limit.lift();
       reject(error);
-    });
+    };
+    sent.on('error', fail);
+    // Nobody asked for another protocol (101): Node closes then, and that is neither an answer nor an error to it.
+    sent.once('close', () => fail(new Error('it closed the connection without an answer')));
     sent.once('socket', () => limit.start());
     let sending: AbortController | undefined;
     sent.once('response', (response: IncomingMessage) => {

@@ -49,7 +49,7 @@ test('a connection is used again once the body is read or dumped', () =>
   ));
 
 test('a large body arrives whole however slowly it is read, and its server waits', () => {
-  const content = Buffer.alloc(8 << 20, 'x');
+  const content = Buffer.alloc(64 << 20, 'x'); // far more than the kernel's own buffers hold
   let handedOver = 0;
   return withServer(
     async (_, response) => {
@@ -72,6 +72,27 @@ test('a large body arrives whole however slowly it is read, and its server waits
       assert.equal(size, content.length);
     },
   );
+});
+
+test('a server that switches to another protocol gave no answer', async () => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: upgrade\r\n\r\n'),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await using transport = openTransport({ ...limits, certificateFolders: [], isInsecure: () => false });
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/x`);
+  try {
+    await assert.rejects(transport.send(url, { method: 'GET' }), (error) => {
+      assert.ok(hasCode(error, 'Unavailable'));
+      return /without an answer/.test((error as Error).message);
+    });
+  } finally {
+    server.close();
+  }
 });
 
 test('a body that ends early is an error, and so is one that stops', () =>
