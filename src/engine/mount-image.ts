@@ -1,5 +1,6 @@
 import { rmSync, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { requireImage, unpackImage } from '../image/index.ts';
 import { unmount } from '../linux/index.ts';
 import { digestOf, hexOf } from '../oci/index.ts';
@@ -57,7 +58,7 @@ export async function unmountImage(
   { lazy = false }: { readonly lazy?: boolean } = {},
 ): Promise<void> {
   const place = await realpath(target).catch((error) => {
-    if (isErrno(error, 'ENOTCONN')) return target; // its server died
+    if (isErrno(error, 'ENOTCONN')) return resolve(target); // its server died
     throw error;
   });
   const mounted = listMounts().findLast((one) => one.target === place);
