@@ -1,20 +1,24 @@
 /**
  * Time to first output of a container whose image is at a registry behind 20 MB/s: lazily, and after a full pull.
- * usage: node bench/lazy-start.ts [--size MB] [--rate MBPS]; as root. Registry and commands share a network namespace, whose loopback is slow.
+ * usage: node bench/lazy-start.ts [--size MB] [--rate MBPS] [--program FILE]; as root. Registry and commands share a network namespace, whose loopback is slow.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+const at = (path: string): string => join(import.meta.dirname, '..', path);
+const BUNDLE = at('dist/bin/strata.js');
 const { values } = parseArgs({
-  options: { size: { type: 'string', default: '1000' }, rate: { type: 'string', default: '20' } },
+  options: {
+    size: { type: 'string', default: '1000' },
+    rate: { type: 'string', default: '20' },
+    program: { type: 'string', default: existsSync(BUNDLE) ? BUNDLE : at('src/cli/strata.ts') },
+  },
 });
-const ENTRY = ['dist/bin/strata.js', 'src/cli/strata.ts']
-  .map((path) => join(import.meta.dirname, '..', path))
-  .find(existsSync) as string;
+const ENTRY = resolve(values.program);
 const NAMESPACE = `strata-lazy-${process.pid}`;
 /** `ip netns exec` would hide the cgroups. */
 const INSIDE = ['nsenter', `--net=/run/netns/${NAMESPACE}`, process.execPath, ENTRY] as const;
