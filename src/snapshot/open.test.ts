@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { digestOf } from '../oci/index.ts';
 import { hasCode } from '../std/index.ts';
 import { DRIVERS } from './drivers.ts';
@@ -38,6 +39,20 @@ test('the probe leaves nothing behind and is remembered', async (t) => {
   assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(root));
   breakOthers(root);
   assert.equal((await probeDrivers(root))[0]?.why, 'no such kernel');
+});
+
+test('processes that probe at the same time do not spoil each other’s answers', async (t) => {
+  const root = state(t);
+  const expected = await probeDrivers(root);
+  const script = `import { probeDrivers } from ${JSON.stringify(new URL('./probe.ts', import.meta.url).href)};
+    process.stdout.write(JSON.stringify(await probeDrivers(process.argv[1])));`;
+  const probe = promisify(execFile);
+  for (let round = 0; round < 3; round++) {
+    rmSync(join(root, 'snapshots', 'probe.json'));
+    const args = ['--input-type=module', '--eval', script, root];
+    const answers = await Promise.all(Array.from({ length: 4 }, () => probe(process.execPath, args)));
+    for (const { stdout } of answers) assert.deepEqual(JSON.parse(stdout), expected);
+  }
 });
 
 test('a probe of another kernel or boot is made again', async (t) => {

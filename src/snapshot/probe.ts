@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { errorMessage } from '../std/index.ts';
 import { DRIVERS } from './drivers.ts';
 import { bootID } from './folder.ts';
+import { waitTurn } from './turn.ts';
 
 /** What a driver's probe said of a state folder. */
 export interface ProbeResult {
@@ -28,6 +29,10 @@ export async function probeDrivers(root: string): Promise<ProbeResult[]> {
   const key = circumstances(folder);
   const known = recall(memory);
   if (known?.key === key) return [...known.results];
+  // One process at a time: each probe clears away what killed ones left, and what disturbs one would be remembered.
+  using _ = await waitTurn(join(folder, '.probing'), undefined);
+  const meanwhile = recall(memory);
+  if (meanwhile?.key === key) return [...meanwhile.results];
   const results: ProbeResult[] = [];
   for (const { name, probe } of DRIVERS) {
     try {
