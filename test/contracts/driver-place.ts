@@ -71,7 +71,7 @@ function btrfsOn(own: string): Disposable {
   truncateSync(disk, 4 * 2 ** 30); // of holes
   run('mkfs.btrfs', '--quiet', disk);
   run('mount', '-o', 'loop', disk, join(own, 'folder'));
-  return { [Symbol.dispose]: () => run('umount', join(own, 'folder')) };
+  return { [Symbol.dispose]: () => patiently(() => run('umount', join(own, 'folder'))) };
 }
 
 /**
@@ -106,17 +106,16 @@ async function zfsOn(own: string): Promise<MadePlace> {
   truncateSync(disk, 4 * 2 ** 30); // of holes
   const pool = `strata-test-${process.pid}`;
   run('zpool', 'create', '-m', join(own, 'folder'), '-o', 'cachefile=none', pool, disk);
-  made.defer(() => destroyPool(pool));
+  made.defer(() => patiently(() => run('zpool', 'destroy', '-f', pool)));
   const kept = made.move();
   return { wholeSeconds: !native, [Symbol.dispose]: () => kept.dispose() }; // zfs-fuse keeps no more
 }
 
 /** Unmounts end behind the calls that asked for them. */
-function destroyPool(pool: string): void {
+function patiently(act: () => void): void {
   for (let tries = 1; ; tries++) {
     try {
-      run('zpool', 'destroy', '-f', pool);
-      return;
+      return act();
     } catch (error) {
       if (tries === 20) throw error;
       execFileSync('sleep', ['0.2']);
