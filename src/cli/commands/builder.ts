@@ -80,7 +80,7 @@ export const buildHistoryList: Command = command({
 });
 
 export const buildHistoryWhy: Command = command({
-  args: '[BUILD [STEP]]',
+  args: '[BUILD] [STEP]',
   description: ['Says of each step of a build, the latest one if none is named, why no earlier result of it fitted.'],
   async run({ args, print, engine }) {
     const [id = 'latest', wanted] = args as [string?, string?];
