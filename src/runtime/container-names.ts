@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, isErrno } from '../std/index.ts';
 import { containerFolder, containersFolder } from './folders.ts';
@@ -7,6 +7,8 @@ import { generateName } from './generated-name.ts';
 /** Docker's rule for names of containers and volumes. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const LONGEST = 200;
+/** Milliseconds that making a container's folder never takes: an older one was left by a process that died. */
+const MAKING = 60_000;
 
 export function isName(name: string): boolean {
   return NAME.test(name) && name.length <= LONGEST;
@@ -78,7 +80,10 @@ function claim(root: string, id: string, name: string): void {
 
 /** Removes a link whose container never came to be or is gone; by rename, so that two cleaners don't remove a third one's new link. */
 function removeStale(root: string, name: string, id: string): boolean {
-  if (existsSync(containerFolder(root, id)) || existsSync(join(containersFolder(root), `.new-${id}`))) return false;
+  const unfinished = join(containersFolder(root), `.new-${id}`);
+  const begun = statSync(unfinished, { throwIfNoEntry: false })?.mtimeMs;
+  if (existsSync(containerFolder(root, id)) || (begun !== undefined && Date.now() - begun < MAKING)) return false;
+  rmSync(unfinished, { recursive: true, force: true });
   const aside = join(containersFolder(root), 'names', `.stale-${id}-${process.pid}`);
   try {
     renameSync(nameLink(root, name), aside);
