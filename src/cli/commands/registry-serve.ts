@@ -104,7 +104,9 @@ export const registryServe: Command = command({
     const isOpen = htpasswd === undefined && !config.external;
     print(`Serving ${server.url}${isOpen ? ' to everybody: there are no users (--htpasswd)' : ''}`);
     if (htpasswd !== undefined && !existsSync(htpasswd))
-      warn(`strata: nobody can log in yet, there is no file ${htpasswd}; make it with strata registry user add ${htpasswd} NAME`);
+      warn(
+        `strata: nobody can log in yet, there is no file ${htpasswd}; make it with strata registry user add ${htpasswd} NAME`,
+      );
     if (server.certificate) print(trustInstructions(server.host, server.certificate.caPath));
     if (flags.readyFile !== undefined) await writeFileAtomic(flags.readyFile, `${server.host}\n`, { mode: 0o644 });
     await new Promise<void>((resolve) => {
