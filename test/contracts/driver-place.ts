@@ -115,7 +115,8 @@ async function zfsOn(own: string): Promise<MadePlace> {
 function patiently(act: () => void): void {
   for (let tries = 1; ; tries++) {
     try {
-      return act();
+      act();
+      return;
     } catch (error) {
       if (tries === 20) throw error;
       execFileSync('sleep', ['0.2']);
