@@ -21,6 +21,8 @@ export async function bundleProgram(folder: string, helpers: readonly string[]):
     target: 'node24',
     minify: true,
     legalComments: 'none',
+    // What is loaded from V8's cache can't import() without a warning of Node's to the user; require() does as well.
+    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'thisFile' },
     banner: { js: "const thisFile=require('node:url').pathToFileURL(__filename).href;" },
     // Native code stays outside; so does what only a registry's certificates and passwords need.

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 /** Loads CommonJS files of one folder with what V8 compiled of them in earlier runs. */
 export interface CodeCache {
@@ -39,7 +39,6 @@ export function codeCache(folder: string, { build, use }: { build: string; use: 
       `(function(exports,require,module,__filename,__dirname){${readFileSync(filename, 'utf8')}\n})`,
       {
         filename,
-        importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
         ...(cachedData && { cachedData }),
       },
     );
