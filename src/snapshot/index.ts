@@ -3,7 +3,7 @@ export { mountServed, mountUnion, type ServedUnion, serveMount } from './fuse-se
 export { type DamagedLayer, findDamagedLayers, removeDamagedLayer } from './layer-damage.ts';
 export { measureTree } from './measure-tree.ts';
 export { listMounts } from './mount-table.ts';
-export { openSnapshotter } from './open.ts';
+export { driversInUse, openSnapshotter } from './open.ts';
 export { type ProbeResult, probeDrivers } from './probe.ts';
 export { repairSnapshots } from './repair.ts';
 export type {

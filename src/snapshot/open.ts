@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDigest } from '../oci/index.ts';
 import { EngineError, isErrno, writeFileAtomic } from '../std/index.ts';
 import { DRIVERS, type DriverChoice } from './drivers.ts';
 import { type ProbeResult, probeDrivers } from './probe.ts';
@@ -16,6 +17,18 @@ export async function openSnapshotter({ root, driver }: { root: string; driver?:
   const choice = chooseDriver(asked ?? begun, results, { begun: asked === undefined });
   if (begun === undefined) await writeFileAtomic(memoryOf(root), `${choice.name}\n`);
   return choice.open(root);
+}
+
+/** The drivers that hold unpacked layers in this state folder: one that went from driver to driver has several. */
+export function driversInUse(root: string): string[] {
+  return DRIVERS.map(({ name }) => name).filter((name) => {
+    try {
+      return readdirSync(join(root, 'snapshots', name)).some(isDigest);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return false;
+      throw error;
+    }
+  });
 }
 
 function chooseDriver(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startRegistry } from '../../src/registry/index.ts';
@@ -76,5 +76,17 @@ describe('a state folder moves between drivers', { skip: needs('busybox', 'mkfs.
       await strata.run('--storage-driver', 'vfs', 'run', '--rm', '--network', 'none', 'app:1', '/bin/cat', '/new'),
       'hi\n',
     );
+  });
+
+  test('with its last name an image goes from every driver', async () => {
+    await strata.run('rmi', '--force', 'app:1');
+    await strata.run('image', 'prune', '--all', '--force');
+    const folder = join(strata.env['STRATA_ROOT'] as string, 'snapshots');
+    const left = DRIVERS.flatMap(({ name }) => (existsSync(join(folder, name)) ? readdirSync(join(folder, name)) : []));
+    assert.deepEqual(
+      left.filter((name) => name.startsWith('sha256:')),
+      [],
+    );
+    assert.equal((await strata.run('fsck')).trim(), 'clean');
   });
 });
