@@ -81,6 +81,8 @@ function btrfsOn(own: string): Disposable {
 async function zfsOn(own: string): Promise<MadePlace> {
   using made = new DisposableStack();
   const native = existsSync('/dev/zfs');
+  if (!native && !process.env['STRATA_TEST_ZFS'])
+    throw new Error('ZFS in user space comes to a standstill at times; STRATA_TEST_ZFS=1 tries it');
   if (!native) {
     made.use(await holdProgram(ZFS_FUSE));
     const options = [
@@ -98,8 +100,14 @@ async function zfsOn(own: string): Promise<MadePlace> {
       stdio: 'ignore',
     });
     daemon.unref();
-    made.defer(() => void daemon.kill());
-    for (let tries = 0; tries < 50 && !isAnswering(); tries++) await sleep(100);
+    made.defer(() => {
+      daemon.kill();
+      patiently(() => requireEnded(daemon.pid ?? 0)); // the next one finds it running otherwise, and ends
+    });
+    for (let tries = 0; !isAnswering(); tries++) {
+      if (tries === 100) throw new Error('the daemon of ZFS in user space does not answer');
+      await sleep(100);
+    }
   }
   const disk = join(own, 'disk');
   writeFileSync(disk, '');
@@ -109,6 +117,12 @@ async function zfsOn(own: string): Promise<MadePlace> {
   made.defer(() => patiently(() => run('zpool', 'destroy', '-f', pool)));
   const kept = made.move();
   return { wholeSeconds: !native, [Symbol.dispose]: () => kept.dispose() }; // zfs-fuse keeps no more
+}
+
+/** A child of ours stays a zombie until this thread has time for it. */
+function requireEnded(pid: number): void {
+  const state = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.[0] : 'Z';
+  if (state !== 'Z') throw new Error(`process ${pid} goes on`);
 }
 
 /** Unmounts end behind the calls that asked for them. */
