@@ -97,7 +97,13 @@ describe('layers that are mounted', { skip, concurrency: false, timeout: 110_000
       await sleep((whole * (round + 4)) / 13);
       child.kill('SIGKILL');
       await ended;
-      assert.equal((await strata.run('fsck')).trim(), 'clean');
+      const { stdout } = await strata.try(['fsck']);
+      const found = stdout.split('\n').filter((line) => line !== '' && line !== 'clean');
+      // The folder in the making is waste that the next pull takes away; nothing else may be wrong.
+      assert.deepEqual(
+        found.filter((line) => !/^\.new-\S+ was left by a process that died$/.test(line)),
+        [],
+      );
       const known = globSync('sha256:*', { cwd: join(strata.folder, 'state/snapshots/erofs') });
       for (const target of layers())
         assert.ok(
